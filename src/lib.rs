@@ -2,4 +2,6 @@
 
 pub mod aws;
 pub mod config;
+pub mod engine;
 pub mod state;
+pub mod topics;
