@@ -3,5 +3,6 @@
 pub mod aws;
 pub mod config;
 pub mod engine;
+pub mod mqtt;
 pub mod state;
 pub mod topics;

@@ -117,16 +117,16 @@ impl SourceStatus {
 
     /// Whether its values are live: the text of `source/<name>`. They are stale after three
     /// failed intervals; a poll that hangs counts as failed in the end.
-    pub fn is_online(&self, now: UnixMs, interval: Duration) -> bool {
-        let Some(last) = self.last_success_at else {
+    pub fn is_online(&self, now: Mono, interval: Duration) -> bool {
+        let Some(last) = self.last_success else {
             return false;
         };
-        let age_ms = now.0.saturating_sub(last.0);
-        let limit_ms = (interval * FAILURES_BEFORE_OFFLINE).as_millis() as i64;
+        let age = now.since(last);
+        let limit = interval * FAILURES_BEFORE_OFFLINE;
         match self.state {
             SourceState::Off | SourceState::Starting => false,
-            SourceState::Ok => age_ms < limit_ms + HANG_MS_MAX,
-            SourceState::Failing => age_ms < limit_ms,
+            SourceState::Ok => age < limit + HANG_MAX,
+            SourceState::Failing => age < limit,
         }
     }
 
