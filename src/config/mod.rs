@@ -9,8 +9,24 @@ use std::time::Duration;
 
 use crate::state::glob::Glob;
 
+mod arn;
+mod env;
+mod errors;
+mod files;
+mod keys;
+mod load;
+pub mod near;
+mod read;
+pub mod region;
 pub mod secret;
+mod table;
+mod unbuilt;
+mod url;
+mod value;
 
+pub use env::Env;
+pub use errors::Errors;
+pub use load::{load, parse};
 pub use secret::Secret;
 
 /// Everything the agent was told, checked, with defaults filled in.
