@@ -19,6 +19,7 @@ pub mod near;
 mod read;
 pub mod region;
 pub mod secret;
+mod syntax;
 mod table;
 mod unbuilt;
 mod url;
@@ -26,6 +27,7 @@ mod value;
 
 pub use env::Env;
 pub use errors::Errors;
+pub use keys::all as all_keys;
 pub use load::{load, parse};
 pub use secret::Secret;
 
