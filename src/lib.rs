@@ -1,5 +1,9 @@
 //! mediapackage2mqtt keeps a live picture of AWS Elemental MediaPackage in retained MQTT topics.
 
+pub mod agent;
 pub mod aws;
+pub mod cli;
 pub mod config;
+pub mod error;
+pub mod log;
 pub mod state;
