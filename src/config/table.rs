@@ -134,7 +134,7 @@ impl<'a> Document<'a> {
             } else if known.contains(&name) {
                 continue;
             } else if is_table(value.get_ref()) && keys::has_subtables(table) {
-                let place = format!("[{}]", full.escape_debug());
+                let place = format!("[{}]", value::shown_name(&full));
                 self.fault(line, place, keys::unknown_table(&full));
             } else {
                 self.fault(line, place(table, name), keys::unknown_key(table, name));
@@ -484,9 +484,9 @@ pub(super) fn choose<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, St
 }
 
 fn place(table: &str, key: &str) -> String {
-    let key = key.escape_debug();
+    let key = value::shown_name(key);
     match table {
-        "" => key.to_string(),
+        "" => key,
         table => format!("[{table}] {key}").trim_end().to_string(),
     }
 }
