@@ -14,12 +14,17 @@ pub struct Clock {
 impl Clock {
     /// Starts counting.
     pub fn start() -> Clock {
-        Clock { began: Instant::now() }
+        Clock {
+            began: Instant::now(),
+        }
     }
 
     /// Reads both clocks.
     pub fn now(&self) -> Now {
-        Now { mono: Mono(self.began.elapsed()), wall: wall() }
+        Now {
+            mono: Mono(self.began.elapsed()),
+            wall: wall(),
+        }
     }
 }
 

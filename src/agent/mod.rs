@@ -4,6 +4,7 @@ pub mod check;
 mod clock;
 mod once;
 mod poller;
+pub mod signals;
 mod state_dir;
 mod threads;
 
@@ -69,7 +70,12 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         let _ = stopped.send(Event::Stop);
     })?;
 
-    let mut shell = Shell { clock, jobs, broker, memory_at: None };
+    let mut shell = Shell {
+        clock,
+        jobs,
+        broker,
+        memory_at: None,
+    };
     let mut engine = Engine::new(settings, clock.now());
     shell.drive(&mut engine, &inbox);
 
@@ -117,7 +123,11 @@ fn poller(config: &Config, clock: Clock, stop: Stop) -> Result<Poller, Failure> 
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let clients = Clients::new(config, &env, aws_clock.clone(), stop).map_err(failed)?;
-    Ok(Poller { clients: Arc::new(clients), aws_clock, clock })
+    Ok(Poller {
+        clients: Arc::new(clients),
+        aws_clock,
+        clock,
+    })
 }
 
 /// Where the engine's jobs go: one thread each, so that none waits for another.
@@ -205,18 +215,24 @@ impl Shell {
 
     fn tick(&mut self) -> Event {
         let now = self.clock.now().mono;
-        let due = self.memory_at.is_none_or(|at| now.since(at) >= MEMORY_INTERVAL);
+        let due = self
+            .memory_at
+            .is_none_or(|at| now.since(at) >= MEMORY_INTERVAL);
         if due {
             self.memory_at = Some(now);
         }
-        Event::Tick { memory_bytes: if due { resident_bytes() } else { None } }
+        Event::Tick {
+            memory_bytes: if due { resident_bytes() } else { None },
+        }
     }
 }
 
 /// Resident memory of this process, from `/proc` (`proc_pid_status(5)`).
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }

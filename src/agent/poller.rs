@@ -33,7 +33,9 @@ impl Poller {
             Job::Series => Outcome::Series(cloudwatch::list_metrics(service)),
             Job::Alarms => Outcome::Alarms(cloudwatch::describe_alarms(service)),
             Job::Metrics(question) => {
-                let Question { series, first, end, .. } = &question;
+                let Question {
+                    series, first, end, ..
+                } = &question;
                 let queries: Vec<_> = series.iter().map(|s| s.query.clone()).collect();
                 let columns = cloudwatch::metric_data(service, &queries, *first, *end);
                 Outcome::Metrics(question, columns)

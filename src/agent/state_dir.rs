@@ -26,13 +26,17 @@ impl StateDir {
     /// to do.
     pub fn open(config: &Config) -> Result<StateDir, Failure> {
         let folder = path(config);
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(|error| {
-            let folder = folder.display();
-            Failure::failed(format!(
-                "cannot make the folder {folder}: {error}; set state_dir to a place that this \
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .map_err(|error| {
+                let folder = folder.display();
+                Failure::failed(format!(
+                    "cannot make the folder {folder}: {error}; set state_dir to a place that this \
                  user may write"
-            ))
-        })?;
+                ))
+            })?;
         let lock = open(&folder.join("lock"))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -46,7 +50,10 @@ impl StateDir {
             Err(TryLockError::Error(error)) => return Err(unwritable(&folder, &error)),
         }
         let agent_id = agent_id(&folder.join("agent_id"))?;
-        Ok(StateDir { agent_id, _lock: lock })
+        Ok(StateDir {
+            agent_id,
+            _lock: lock,
+        })
     }
 
     /// Random, the same at every start.
@@ -62,12 +69,20 @@ pub fn path(config: &Config) -> PathBuf {
 
 fn open(file: &Path) -> Result<File, Failure> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600);
     options.open(file).map_err(|error| unwritable(file, &error))
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::failed(format!("cannot write {}: {error}; check state_dir", path.display()))
+    Failure::failed(format!(
+        "cannot write {}: {error}; check state_dir",
+        path.display()
+    ))
 }
 
 /// Reads the id, or makes one. A damaged file is replaced.

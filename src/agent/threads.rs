@@ -6,7 +6,11 @@ use std::time::{Duration, Instant};
 use crate::error::Failure;
 
 /// Room for a TLS handshake; unoptimized code needs more of it.
-const STACK_BYTES: usize = if cfg!(debug_assertions) { 2 << 20 } else { 256 << 10 };
+const STACK_BYTES: usize = if cfg!(debug_assertions) {
+    2 << 20
+} else {
+    256 << 10
+};
 /// How often a thread that is awaited is looked at.
 const JOIN_CHECK_INTERVAL: Duration = Duration::from_millis(5);
 

@@ -125,6 +125,11 @@ const TABLES: &[(&str, &[&str])] = &[
     ("status", &["listen", "hosts"]),
 ];
 
+/// Every table with its keys, `""` being the top of the file: for documentation and its tests.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    TABLES.iter().copied()
+}
+
 /// The keys of a table; `None` when there is no such table.
 pub(super) fn of_table(table: &str) -> Option<&'static [&'static str]> {
     let (_, keys) = TABLES.iter().find(|(name, _)| *name == table)?;
@@ -203,7 +208,7 @@ mod tests {
             (
                 "",
                 "interval",
-                "belongs in [mediapackage] or [cloudwatch] (the nearest known one here is instance)",
+                "in [mediapackage] or [cloudwatch] (the nearest known one here is instance)",
             ),
             (
                 "mqtt",

@@ -7,7 +7,7 @@ use toml::de::DeTable;
 use super::errors::Errors;
 use super::table::{Document, Table};
 use super::{Config, Env};
-use super::{files, read, region, unbuilt, value};
+use super::{files, read, region, syntax, unbuilt, value};
 
 /// Where the agent keeps its state when nothing says otherwise.
 const STATE_DIR: &str = "/var/lib/mediapackage2mqtt";
@@ -28,7 +28,7 @@ const LOG_LEVELS: [(&str, log::LevelFilter); 4] = [
 /// Every fault that can be found in one run, each with file, line and key.
 pub fn load(path: &Path, env: &Env) -> Result<Config, Errors> {
     let file = files::read_config(path).map_err(|what| Errors::of_file(path, what))?;
-    let (mut config, holds_secrets) = read(path, &file.text, env)?;
+    let (mut config, holds_secrets) = read_text(path, &file.text, env)?;
     if file.open_to_others && holds_secrets {
         config.warnings.push(format!(
             "{}: holds a secret and can be read by others than its owner; chmod 600 it, or move \
@@ -44,17 +44,18 @@ pub fn load(path: &Path, env: &Env) -> Result<Config, Errors> {
 /// # Errors
 /// As [`load`].
 pub fn parse(path: &Path, text: &str, env: &Env) -> Result<Config, Errors> {
-    read(path, text, env).map(|(config, _)| config)
+    read_text(path, text, env).map(|(config, _)| config)
 }
 
 /// The config, and whether the text holds a secret itself.
-fn read(path: &Path, text: &str, env: &Env) -> Result<(Config, bool), Errors> {
+fn read_text(path: &Path, text: &str, env: &Env) -> Result<(Config, bool), Errors> {
     // A byte order mark, as some editors write it, is no part of the first key.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let (root, syntax_errors) = DeTable::parse_recoverable(text);
+    let (readable, broken) = syntax::repair(text);
+    let (root, _) = DeTable::parse_recoverable(&readable);
     let root = root.into_inner();
     let mut document = Document::new(path, text, &root, env);
-    document.note_syntax_errors(&syntax_errors);
+    document.note_broken(&broken);
     let config = config(path, &document);
     let holds_secrets = read::holds_secrets(&document);
     let (faults, warnings) = document.into_findings();

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::errors::Fault;
 use super::near;
+use super::syntax::Broken;
 use super::{Env, Secret};
 use super::{files, keys, value};
 
@@ -57,18 +58,15 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Notes what the TOML parser could not read.
-    pub fn note_syntax_errors(&mut self, errors: &[toml::de::Error]) {
-        for error in errors {
-            let at = error.span().unwrap_or_default().start;
-            let line = self.line(at);
-            // Only the parser's reason: its own display repeats the line, secrets and all.
-            let column = at - self.line_starts[line - 1] + 1;
-            let what = format!("column {column}: not TOML: {}", error.message());
+    /// Notes the lines that are not TOML.
+    pub fn note_broken(&mut self, broken: &[Broken]) {
+        for Broken { offset, reason } in broken {
+            let line = self.line(*offset);
+            let column = offset - self.line_starts[line - 1] + 1;
             self.faults.get_mut().push(Fault {
                 line,
                 place: String::new(),
-                what,
+                what: format!("column {column}: not TOML: {reason}"),
             });
             self.broken_lines.push(line);
         }
@@ -136,7 +134,7 @@ impl<'a> Document<'a> {
             } else if known.contains(&name) {
                 continue;
             } else if is_table(value.get_ref()) && keys::has_subtables(table) {
-                let place = format!("[{}]", full.escape_debug());
+                let place = format!("[{}]", value::shown_name(&full));
                 self.fault(line, place, keys::unknown_table(&full));
             } else {
                 self.fault(line, place(table, name), keys::unknown_key(table, name));
@@ -193,6 +191,12 @@ impl<'a> Table<'a> {
     /// Its name, without brackets.
     pub fn name(self) -> &'static str {
         self.name
+    }
+
+    /// Whether there are tables below it.
+    pub fn holds_tables(self) -> bool {
+        let mut values = self.entries.into_iter().flat_map(DeTable::values);
+        values.any(|value| is_table(value.get_ref()))
     }
 
     /// The value of a key as the parser read it.
@@ -480,9 +484,9 @@ pub(super) fn choose<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, St
 }
 
 fn place(table: &str, key: &str) -> String {
-    let key = key.escape_debug();
+    let key = value::shown_name(key);
     match table {
-        "" => key.to_string(),
+        "" => key,
         table => format!("[{table}] {key}").trim_end().to_string(),
     }
 }

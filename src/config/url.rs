@@ -199,11 +199,15 @@ pub(super) fn public(text: &str) -> Result<String, String> {
 /// # Errors
 /// Besides those of [`split`]: another scheme, no port, a path.
 pub(super) fn proxy(text: &str) -> Result<String, String> {
-    let parts = split(text, Instead("proxy_username and proxy_password"))?;
+    let instead = Instead("proxy_username and proxy_password");
+    let forms = "must be \"env\", \"none\" or \"http://host:port\"";
+    if !text.contains("://") && !text.contains('@') {
+        return Err(format!("{forms}; write one of them"));
+    }
+    let parts = split(text, instead)?;
     if parts.scheme != "http" {
-        return Err(String::from(
-            "must be \"env\", \"none\" or \"http://host:port\": the proxy is spoken to in plain \
-             HTTP, what goes through it stays encrypted",
+        return Err(format!(
+            "{forms}; the proxy is spoken to in plain HTTP, what goes through it stays encrypted"
         ));
     }
     if parts.port.is_none() {
@@ -447,7 +451,7 @@ mod tests {
             ("http://proxy:80/", Ok("http://proxy:80")),
             ("http://proxy", Err("no port")),
             ("https://proxy:3128", Err("plain HTTP")),
-            ("proxy:3128", Err("no scheme")),
+            ("proxy:3128", Err("must be \"env\", \"none\"")),
             ("http://proxy:3128/x", Err("end after the port")),
             (
                 "http://u:hunter2@proxy:3128",

@@ -30,6 +30,16 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
+/// The name of a key or table as it is repeated in a message: escaped and bounded.
+pub(super) fn shown_name(name: &str) -> String {
+    let mut chars = name.chars();
+    let mut shown: String = chars.by_ref().take(QUOTED_CHARS_MAX).collect();
+    if chars.next().is_some() {
+        shown.push('…');
+    }
+    shown.escape_debug().to_string()
+}
+
 /// Reads `30s`, `5m` or `1h` within bounds.
 pub(super) fn duration(text: &str, bounds: &RangeInclusive<Duration>) -> Result<Duration, String> {
     let form = "write seconds, minutes or hours such as \"30s\", \"5m\" or \"1h\"";
@@ -242,5 +252,8 @@ mod tests {
         assert_eq!(quoted("a\n\u{1b}"), r#""a\n\u{1b}""#);
         let long = quoted(&"é".repeat(500));
         assert_eq!(long.chars().count(), QUOTED_CHARS_MAX + 3);
+        assert_eq!(shown_name("sp ace\n"), "sp ace\\n");
+        let long = shown_name(&"é".repeat(500));
+        assert_eq!(long.chars().count(), QUOTED_CHARS_MAX + 1);
     }
 }

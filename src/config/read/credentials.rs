@@ -19,9 +19,7 @@ pub fn keys<'a>(document: &'a Document<'a>) -> Option<Keys> {
     let table = document.table("credentials")?;
     let parts = ["access_key_id", "secret_access_key", "session_token"];
     let any_given = parts.iter().any(|key| table.has_secret(key));
-    let only_tables = document.table("credentials.iot").is_some()
-        || document.table("credentials.assume_role").is_some();
-    if !any_given && only_tables {
+    if !any_given && table.holds_tables() {
         return None;
     }
     if let Some(iot) = document.table("credentials.iot") {
