@@ -13,7 +13,7 @@ use super::support::broker::Broker;
 use super::support::certificates::Certificates;
 use super::support::mosquitto::{Mosquitto, Setup, program};
 use super::support::ports::connect;
-use super::support::subscriber::{Subscriber, options, retained, retained_with};
+use super::support::subscriber::{Subscriber, Tree, options, retained, retained_with};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -87,19 +87,31 @@ fn a_last_will_is_published_unless_the_client_says_goodbye() {
     let broker = Broker::start(0).unwrap();
     let subscriber = Subscriber::start(broker.port(), "will");
     let (_first, driven) = with_will(broker.port(), "same", "first");
-    let (second, _) = with_will(broker.port(), "same", "second");
-    subscriber.wait_until(LIMIT, |tree| tree.get("will").is_some_and(|w| w == "first"));
+    let (_second, _) = with_will(broker.port(), "same", "second");
+    let is = |will: &'static str| move |tree: &Tree| tree.get("will").is_some_and(|w| w == will);
+    subscriber.wait_until(LIMIT, is("first"));
     driven.join().unwrap();
-    second.try_disconnect().unwrap();
-    let (third, driven) = with_will(broker.port(), "same", "third");
+    // CONNECT as "w" with a retained will "third", DISCONNECT; the broker closes when done.
+    let mut polite = connect(broker.port()).unwrap();
+    polite
+        .write_all(
+            b"\x10\x1a\x00\x04MQTT\x04\x2e\x00\x3c\x00\x01w\x00\x04will\x00\x05third\xe0\x00",
+        )
+        .unwrap();
+    let mut answer = Vec::new();
+    polite.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"\x20\x02\x00\x00");
     assert_eq!(
         retained(broker.port(), "will")["will"],
         "first",
         "no will after a goodbye"
     );
-    drop(broker);
-    driven.join().unwrap();
-    drop(third);
+    // The same without DISCONNECT leaves the will.
+    let mut rude = connect(broker.port()).unwrap();
+    rude.write_all(b"\x10\x1a\x00\x04MQTT\x04\x2e\x00\x3c\x00\x01w\x00\x04will\x00\x05third")
+        .unwrap();
+    drop(rude);
+    subscriber.wait_until(LIMIT, is("third"));
 }
 
 #[test]
