@@ -1,0 +1,17 @@
+//! The peers that the other tests run against do what they claim.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "region/mod.rs"]
+mod region;
+#[path = "support/mod.rs"]
+mod support;
+
+#[path = "peers/brokers.rs"]
+mod brokers;
+#[path = "peers/caller.rs"]
+mod caller;
+#[path = "peers/metrics.rs"]
+mod metrics;
+#[path = "peers/services.rs"]
+mod services;

@@ -1,0 +1,111 @@
+//! The region's port: hands every connection on to `tiny_http` and can end any of them.
+//!
+//! `tiny_http` closes a connection only when its client does. Faults end connections in the
+//! middle of an answer, and a region that stops leaves nothing running, so the region keeps
+//! both sockets of each connection in its own hands.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+/// A listening port whose connections are relayed to another one.
+pub struct Door {
+    /// Where clients connect.
+    pub address: SocketAddr,
+    shared: Arc<Shared>,
+    accept: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    inside: SocketAddr,
+    closing: AtomicBool,
+    /// Both sockets of each connection, by the port that the server inside sees.
+    open: Mutex<HashMap<u16, [TcpStream; 2]>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Door {
+    /// Listens on a free loopback port and relays to `inside`.
+    pub fn open(inside: SocketAddr) -> io::Result<Door> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            inside,
+            closing: AtomicBool::new(false),
+            open: Mutex::default(),
+            threads: Mutex::default(),
+        });
+        let accepting = Arc::clone(&shared);
+        let accept = Builder::new().name("region-door".into()).spawn(move || {
+            for outer in listener.incoming().flatten() {
+                if accepting.closing.load(Ordering::SeqCst) {
+                    return;
+                }
+                // A client that is gone before it was served needs no answer.
+                let _ = accepting.relay(outer);
+            }
+        })?;
+        Ok(Door {
+            address,
+            shared,
+            accept: Some(accept),
+        })
+    }
+
+    /// Ends the connection with this inner port once all that was written to it is through.
+    pub fn end(&self, inner_port: u16) {
+        if let Some([_, inner]) = lock(&self.shared.open).get(&inner_port) {
+            let _ = inner.shutdown(Shutdown::Write);
+        }
+    }
+
+    /// Ends every connection and takes no more.
+    pub fn close(&mut self) {
+        self.shared.closing.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+        if let Some(accept) = self.accept.take() {
+            let _ = accept.join();
+        }
+        for stream in lock(&self.shared.open).values().flatten() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        for thread in std::mem::take(&mut *lock(&self.shared.threads)) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn relay(self: &Arc<Shared>, outer: TcpStream) -> io::Result<()> {
+        let inner = TcpStream::connect(self.inside)?;
+        outer.set_nodelay(true)?;
+        inner.set_nodelay(true)?;
+        let port = inner.local_addr()?.port();
+        let pair = [outer.try_clone()?, inner.try_clone()?];
+        lock(&self.open).insert(port, pair);
+        let (mut from_client, mut to_server) = (outer.try_clone()?, inner.try_clone()?);
+        let (mut from_server, mut to_client) = (inner, outer);
+        let shared = Arc::clone(self);
+        let asking = Builder::new().name("region-ask".into()).spawn(move || {
+            let _ = io::copy(&mut from_client, &mut to_server);
+            let _ = to_server.shutdown(Shutdown::Write);
+        })?;
+        let answering = Builder::new().name("region-answer".into()).spawn(move || {
+            let _ = io::copy(&mut from_server, &mut to_client);
+            let _ = to_client.shutdown(Shutdown::Both);
+            let _ = from_server.shutdown(Shutdown::Both);
+            lock(&shared.open).remove(&port);
+        })?;
+        let mut threads = lock(&self.threads);
+        threads.retain(|t| !t.is_finished());
+        threads.extend([asking, answering]);
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

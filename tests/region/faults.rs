@@ -1,0 +1,194 @@
+//! Bad days: what goes wrong with which requests, and how often.
+
+use serde_json::Value;
+
+use super::refusal::Refusal;
+use super::server::Answer;
+
+/// Every operation.
+pub const ANY: &str = "*";
+/// Until [`Faults::clear`].
+pub const FOREVER: usize = usize::MAX;
+/// A page token that leads to the first page again.
+pub const LOOP_TOKEN: &str = "round-and-round";
+
+/// One thing that can go wrong.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// Too many requests, as the service says it, with `x-amz-retry-after` where given.
+    Throttle {
+        /// Milliseconds.
+        retry_after_ms: Option<u32>,
+    },
+    /// An error of AWS's, as the service writes errors.
+    Error {
+        /// HTTP status.
+        status: u16,
+        /// AWS's code.
+        code: &'static str,
+        /// AWS's text.
+        message: &'static str,
+    },
+    /// Any body with any status: an HTML page of a proxy, an empty object, no JSON at all.
+    Page {
+        /// HTTP status.
+        status: u16,
+        /// Media type.
+        content_type: &'static str,
+        /// The whole body.
+        body: String,
+    },
+    /// 302 to this URL.
+    Redirect(String),
+    /// The right answer with every top-level member of a wrong JSON type.
+    WrongTypes,
+    /// The right answer with a token that leads to the first page again.
+    LoopingToken,
+    /// An answer that says there is nothing, in a coding nobody asked for.
+    Gzip,
+    /// The connection ends in the middle of the body.
+    Truncated,
+    /// A body that never ends.
+    Endless,
+    /// The right answer at one byte a second, from the status line on.
+    Drip,
+    /// The connection ends without an answer.
+    Drop,
+    /// No answer, and the connection stays open.
+    Stall,
+}
+
+impl Fault {
+    /// The error page of a gateway.
+    pub fn html(status: u16) -> Fault {
+        Fault::Page {
+            status,
+            content_type: "text/html",
+            body: String::from("<html><body><h1>Bad Gateway</h1></body></html>"),
+        }
+    }
+
+    /// A good status with a body that is not what was asked for.
+    pub fn body(body: &str) -> Fault {
+        Fault::Page {
+            status: 200,
+            content_type: "application/json",
+            body: body.to_owned(),
+        }
+    }
+
+    /// The answer in place of the right one; `None` when this fault is one of delivery.
+    pub fn answer(&self, service: &str, right: &Answer) -> Option<Answer> {
+        Some(match self {
+            Fault::Throttle { retry_after_ms } => throttle(service, *retry_after_ms),
+            Fault::Error {
+                status,
+                code,
+                message,
+            } => Refusal::new(*status, code, message).answer(service),
+            Fault::Page {
+                status,
+                content_type,
+                body,
+            } => Answer::json(*status, body.clone()).with("Content-Type", content_type),
+            Fault::Redirect(url) => Answer::json(302, String::new()).with("Location", url),
+            Fault::WrongTypes => Answer::json(right.status, wrong_types(&right.body)),
+            Fault::LoopingToken => Answer::json(right.status, looping(service, &right.body)),
+            Fault::Gzip => {
+                let mut answer = Answer::json(200, String::new());
+                answer.body = GZIP_OF_NOTHING.to_vec();
+                answer.with("Content-Encoding", "gzip")
+            }
+            Fault::Truncated | Fault::Endless | Fault::Drip | Fault::Drop | Fault::Stall => {
+                return None;
+            }
+        })
+    }
+}
+
+/// What is planned to go wrong, first come first served.
+#[derive(Default)]
+pub struct Faults(Vec<Planned>);
+
+struct Planned {
+    operation: String,
+    times: usize,
+    fault: Fault,
+}
+
+impl Faults {
+    /// The next `times` requests of an operation (or [`ANY`]) fail so.
+    pub fn add(&mut self, operation: &str, times: usize, fault: Fault) {
+        self.0.push(Planned {
+            operation: operation.to_owned(),
+            times,
+            fault,
+        });
+    }
+
+    /// All is well from here on.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// What happens to a request of this operation.
+    pub fn take(&mut self, operation: &str) -> Option<Fault> {
+        let matches = |p: &&mut Planned| p.operation == ANY || p.operation == operation;
+        let planned = self.0.iter_mut().find(matches)?;
+        let fault = planned.fault.clone();
+        if planned.times != FOREVER {
+            planned.times -= 1;
+        }
+        self.0.retain(|p| p.times > 0);
+        Some(fault)
+    }
+}
+
+fn throttle(service: &str, retry_after_ms: Option<u32>) -> Answer {
+    let (status, code) = match service {
+        "monitoring" => (400, "ThrottlingException"),
+        _ => (429, "TooManyRequestsException"),
+    };
+    let answer = Refusal::new(status, code, "Rate exceeded").answer(service);
+    match retry_after_ms {
+        Some(ms) => answer.with("x-amz-retry-after", &ms.to_string()),
+        None => answer,
+    }
+}
+
+fn wrong_types(body: &[u8]) -> String {
+    let mut value: Value = serde_json::from_slice(body).expect("the right answer is JSON");
+    for member in value
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|o| o.values_mut())
+    {
+        *member = match member {
+            Value::String(_) => Value::from(7),
+            Value::Array(_) => Value::from("many"),
+            _ => Value::from(vec![true]),
+        };
+    }
+    value.to_string()
+}
+
+fn looping(service: &str, body: &[u8]) -> String {
+    let mut value: Value = serde_json::from_slice(body).expect("the right answer is JSON");
+    let member = if service == "monitoring" {
+        "NextToken"
+    } else {
+        "nextToken"
+    };
+    value[member] = Value::from(LOOP_TOKEN);
+    value.to_string()
+}
+
+/// `{"channels":[],"originEndpoints":[],"MetricDataResults":[],"Metrics":[],"MetricAlarms":[]}`
+/// as gzip: who decodes it unasked takes everything for gone.
+const GZIP_OF_NOTHING: &[u8] = &[
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xab, 0x56, 0x4a, 0xce, 0x48, 0xcc,
+    0xcb, 0x4b, 0xcd, 0x29, 0x56, 0xb2, 0x8a, 0x8e, 0xd5, 0x51, 0xca, 0x2f, 0xca, 0x4c, 0xcf, 0xcc,
+    0x73, 0xcd, 0x4b, 0x29, 0xc8, 0xcf, 0xcc, 0x2b, 0x81, 0x0a, 0xfa, 0xa6, 0x96, 0x14, 0x65, 0x26,
+    0xbb, 0x24, 0x96, 0x24, 0x06, 0xa5, 0x16, 0x97, 0xe6, 0xa0, 0x0a, 0xa3, 0x70, 0x1c, 0x73, 0x12,
+    0x8b, 0x72, 0xc1, 0x22, 0xb5, 0x00, 0xc0, 0x44, 0xe1, 0x6f, 0x5a, 0x00, 0x00, 0x00,
+];

@@ -1,0 +1,35 @@
+//! A simulated AWS region for the tests and the demo.
+//!
+//! It does what moto cannot: pages with awkward tokens, ingest credentials that must not leak,
+//! faults, a clock of its own, late and revised data points. It checks every signature with
+//! code of its own and refuses malformed requests as AWS would. [`World`] is what there is in
+//! the region, [`Region`] serves it on one loopback port:
+//!
+//! ```ignore
+//! let region = Region::start(World::new("eu-central-1").with_channels(2, 4).standard_metrics());
+//! region.edit(|w| w.faults.add("ListChannels", 1, Fault::html(502)));
+//! ```
+//!
+//! A service is a file with `serve(world, request, seen)`, chosen in `server::route`.
+
+#![allow(dead_code, reason = "each test file uses a part")]
+
+pub mod cloudwatch;
+pub mod door;
+pub mod faults;
+pub mod mediapackage;
+pub mod metric_data;
+pub mod refusal;
+pub mod series;
+pub mod server;
+pub mod sigv4;
+pub mod token;
+pub mod world;
+
+#[allow(unused_imports, reason = "each test file uses a part")]
+pub use {
+    faults::{ANY, FOREVER, Fault},
+    series::{Series, Values},
+    server::{Region, Seen},
+    world::{Alarm, AlarmKind, Clock, Dimension, KEY, Key, SECRETS, World},
+};

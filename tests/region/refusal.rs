@@ -1,0 +1,57 @@
+//! Errors in the form of each protocol.
+
+use serde_json::json;
+
+use super::server::Answer;
+
+/// A request that AWS would not serve.
+pub struct Refusal {
+    /// HTTP status.
+    pub status: u16,
+    /// AWS's error code.
+    pub code: String,
+    /// AWS's text.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal with AWS's status, code and text.
+    pub fn new(status: u16, code: &str, message: &str) -> Refusal {
+        Refusal {
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+        }
+    }
+
+    /// As the service of this signing name writes it: `rest-json` carries the code in a header,
+    /// AWS JSON in the body, with the code of the older query protocol in a header.
+    pub fn answer(&self, service: &str) -> Answer {
+        let (code, message) = (&self.code, &self.message);
+        if service != "monitoring" {
+            // API Gateway, which guards the REST services, writes its own refusals so.
+            let member = if code == "AccessDeniedException" {
+                "Message"
+            } else {
+                "message"
+            };
+            return Answer::json(self.status, json!({ member: message }).to_string())
+                .with("x-amzn-ErrorType", code);
+        }
+        let fault = if self.status < 500 {
+            "Sender"
+        } else {
+            "Receiver"
+        };
+        let body =
+            json!({"__type": format!("com.amazon.coral.service#{code}"), "message": message});
+        let legacy = match code.as_str() {
+            "AccessDeniedException" => "AccessDenied",
+            "ThrottlingException" => "Throttling",
+            other => other,
+        };
+        Answer::json(self.status, body.to_string())
+            .with("Content-Type", "application/x-amz-json-1.0")
+            .with("x-amzn-query-error", &format!("{legacy};{fault}"))
+    }
+}

@@ -1,0 +1,427 @@
+//! The region on the wire: one loopback port for every service, served by `tiny_http`.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use super::door::Door;
+use super::faults::Fault;
+use super::refusal::Refusal;
+use super::sigv4;
+use super::world::{ACCOUNT, World};
+use super::{cloudwatch, mediapackage};
+
+/// Requests that are remembered.
+const SEEN_MAX: usize = 4096;
+/// Requests that are worked on at a time.
+const WORKERS: usize = 4;
+
+/// A simulated AWS region; it stops when dropped.
+pub struct Region {
+    inside: Arc<Inside>,
+    server: Arc<tiny_http::Server>,
+    door: Arc<Mutex<Door>>,
+    url: String,
+    workers: Vec<JoinHandle<()>>,
+}
+
+/// One request and what it got.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The region's time, milliseconds since 1970.
+    pub at_ms: i64,
+    /// Signing name of the service.
+    pub service: String,
+    /// Operation, for example `GetMetricData`.
+    pub operation: String,
+    /// Key that signed it.
+    pub key_id: String,
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// AWS's code when it was refused.
+    pub error: Option<String>,
+    /// The fault that befell it.
+    pub fault: Option<String>,
+    /// `maxResults` or `MaxRecords`.
+    pub limit: Option<usize>,
+    /// True for all pages but the first.
+    pub continued: bool,
+    /// Keys (see `series::key`) of the metrics asked for, by `GetMetricData`.
+    pub asked: Vec<String>,
+    /// `StartTime`, seconds since 1970.
+    pub start: Option<f64>,
+    /// `EndTime`, seconds since 1970.
+    pub end: Option<f64>,
+}
+
+/// A request as it came.
+pub struct Request {
+    /// `GET` or `POST`.
+    pub method: String,
+    /// Path as sent, still encoded.
+    pub path: String,
+    /// Query as sent, still encoded.
+    pub query: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The whole body.
+    pub body: Vec<u8>,
+    /// Which connection it came over.
+    pub port: u16,
+}
+
+impl Request {
+    /// The value of a header, by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(n, _)| n == name)?;
+        Some(&found.1)
+    }
+}
+
+/// An answer to be written.
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers besides the date and length.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// A JSON answer.
+    pub fn json(status: u16, body: String) -> Answer {
+        Answer {
+            status,
+            headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
+            body: body.into_bytes(),
+        }
+    }
+
+    /// With this header, in place of one of the same name.
+    pub fn with(mut self, name: &str, value: &str) -> Answer {
+        self.headers.retain(|(n, _)| n != name);
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+struct Inside {
+    world: Mutex<World>,
+    seen: Mutex<VecDeque<Seen>>,
+    /// True once the region stops; ends drips, stalls and latency.
+    stop: Mutex<bool>,
+    stopped: Condvar,
+    slow: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Region {
+    /// Serves this world on a free loopback port.
+    pub fn start(world: World) -> Region {
+        let server = tiny_http::Server::http("127.0.0.1:0").expect("a free loopback port");
+        let address = server.server_addr().to_ip().expect("an IP listener");
+        let door = Door::open(address).expect("a free loopback port");
+        let inside = Arc::new(Inside {
+            world: Mutex::new(world),
+            seen: Mutex::default(),
+            stop: Mutex::new(false),
+            stopped: Condvar::new(),
+            slow: Mutex::default(),
+        });
+        let mut region = Region {
+            url: format!("http://{}", door.address),
+            inside,
+            server: Arc::new(server),
+            door: Arc::new(Mutex::new(door)),
+            workers: Vec::new(),
+        };
+        for n in 0..WORKERS {
+            let inside = Arc::clone(&region.inside);
+            let (server, door) = (Arc::clone(&region.server), Arc::clone(&region.door));
+            let worker = Builder::new().name(format!("region-{n}")).spawn(move || {
+                while let Ok(request) = server.recv() {
+                    inside.serve(request, &door);
+                }
+            });
+            region.workers.push(worker.expect("a thread"));
+        }
+        region
+    }
+
+    /// `http://127.0.0.1:<port>`.
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// Changes the world between two requests.
+    pub fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        change(&mut lock(&self.inside.world))
+    }
+
+    /// The latest requests, oldest first.
+    pub fn requests(&self) -> Vec<Seen> {
+        lock(&self.inside.seen).iter().cloned().collect()
+    }
+
+    /// Forgets the requests so far.
+    pub fn forget_requests(&self) {
+        lock(&self.inside.seen).clear();
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        *lock(&self.inside.stop) = true;
+        self.inside.stopped.notify_all();
+        lock(&self.door).close();
+        for _ in &self.workers {
+            self.server.unblock();
+        }
+        let slow = std::mem::take(&mut *lock(&self.inside.slow));
+        for thread in self.workers.drain(..).chain(slow) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Inside {
+    fn serve(self: &Arc<Inside>, mut incoming: tiny_http::Request, door: &Arc<Mutex<Door>>) {
+        let Ok(request) = read(&mut incoming) else {
+            return;
+        };
+        let writer = incoming.into_writer();
+        let (answer, fault, date, latency) = self.answer(&request);
+        let head = head(&answer, &date);
+        let sending = Sending {
+            inside: Arc::clone(self),
+            door: Arc::clone(door),
+            port: request.port,
+            writer,
+            head,
+            body: answer.body,
+        };
+        if fault.is_none() && latency.is_zero() {
+            let _ = sending.whole();
+            return;
+        }
+        // Whatever takes its time has a thread, so that it holds up no other request.
+        let slow = Builder::new().name("region-slow".into()).spawn(move || {
+            if !sending.inside.pause(latency) {
+                let _ = sending.faulty(fault.as_ref());
+            }
+        });
+        let mut threads = lock(&self.slow);
+        threads.retain(|t| !t.is_finished());
+        threads.extend(slow);
+    }
+
+    /// The answer, the fault of its delivery, the region's date, and how long it takes.
+    fn answer(&self, request: &Request) -> (Answer, Option<Fault>, String, Duration) {
+        let mut world = lock(&self.world);
+        let mut seen = Seen {
+            at_ms: world.now_ms(),
+            ..Seen::default()
+        };
+        let mut answer = match route(&world, request, &mut seen) {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                seen.error = Some(refusal.code.clone());
+                refusal.answer(&seen.service)
+            }
+        };
+        // A request that AWS would refuse is refused whatever else is planned.
+        let planned = match seen.error {
+            None => world.faults.take(&seen.operation),
+            Some(_) => None,
+        };
+        seen.fault = planned.as_ref().map(|f| format!("{f:?}"));
+        let faulty = planned
+            .as_ref()
+            .and_then(|f| f.answer(&seen.service, &answer));
+        let in_delivery = planned.filter(|_| faulty.is_none());
+        if let Some(faulty) = faulty {
+            answer = faulty;
+        }
+        seen.status = answer.status;
+        let date = http_date(seen.at_ms);
+        let mut log = lock(&self.seen);
+        if log.len() == SEEN_MAX {
+            log.pop_front();
+        }
+        log.push_back(seen);
+        (answer, in_delivery, date, world.latency)
+    }
+
+    /// Waits; true when the region stopped meanwhile.
+    fn pause(&self, wait: Duration) -> bool {
+        let waited = self
+            .stopped
+            .wait_timeout_while(lock(&self.stop), wait, |stop| !*stop);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// Checks who asks, then lets the service answer.
+fn route(world: &World, request: &Request, seen: &mut Seen) -> Result<Answer, Refusal> {
+    let target = request.header("x-amz-target");
+    seen.service = if target.is_some() {
+        "monitoring"
+    } else {
+        "mediapackage"
+    }
+    .to_owned();
+    seen.operation = match target {
+        Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
+        None => mediapackage::operation(request).to_owned(),
+    };
+    let claim = sigv4::parse(request)?;
+    seen.key_id = claim.key_id.clone();
+    if claim.service != seen.service {
+        let text = format!(
+            "Credential should be scoped to correct service: '{}'. ",
+            seen.service
+        );
+        return Err(Refusal::new(403, "InvalidSignatureException", &text));
+    }
+    sigv4::verify(world, request, &claim)?;
+    allowed(world, &seen.service, &seen.operation)?;
+    match claim.service.as_str() {
+        "monitoring" => cloudwatch::serve(world, request, seen),
+        _ => mediapackage::serve(world, request, seen),
+    }
+}
+
+fn allowed(world: &World, service: &str, operation: &str) -> Result<(), Refusal> {
+    let prefix = if service == "monitoring" {
+        "cloudwatch"
+    } else {
+        service
+    };
+    let action = format!("{prefix}:{operation}");
+    if !world.denied.contains(&action) {
+        return Ok(());
+    }
+    let text = format!(
+        "User: arn:aws:iam::{ACCOUNT}:user/edge is not authorized to perform: {action} on \
+         resource: * because no identity-based policy allows the {action} action"
+    );
+    Err(Refusal::new(403, "AccessDeniedException", &text))
+}
+
+/// An answer on its way to the client.
+struct Sending {
+    inside: Arc<Inside>,
+    door: Arc<Mutex<Door>>,
+    port: u16,
+    writer: Box<dyn Write + Send>,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Sending {
+    fn whole(mut self) -> io::Result<()> {
+        self.writer.write_all(self.head.as_bytes())?;
+        self.writer.write_all(&self.body)?;
+        self.writer.flush()
+    }
+
+    fn faulty(mut self, fault: Option<&Fault>) -> io::Result<()> {
+        match fault {
+            Some(Fault::Truncated) => {
+                self.writer.write_all(self.head.as_bytes())?;
+                self.writer.write_all(&self.body[..self.body.len() / 2])?;
+                self.writer.flush()?;
+                self.end();
+                Ok(())
+            }
+            Some(Fault::Drop) => {
+                self.end();
+                Ok(())
+            }
+            Some(Fault::Stall) => {
+                self.inside.pause(Duration::MAX);
+                Ok(())
+            }
+            Some(Fault::Endless) => self.endless(),
+            Some(Fault::Drip) => self.drip(),
+            _ => self.whole(),
+        }
+    }
+
+    fn endless(mut self) -> io::Result<()> {
+        let piece = "{\"id\":\"more\"},".repeat(256);
+        let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
+                    Transfer-Encoding: chunked\r\n\r\n1\r\n[\r\n";
+        self.writer.write_all(head.as_bytes())?;
+        loop {
+            // Ends when the client has enough: the door closes and this fails.
+            self.writer.write_all(chunk.as_bytes())?;
+        }
+    }
+
+    fn drip(mut self) -> io::Result<()> {
+        let bytes = [self.head.as_bytes(), &self.body].concat();
+        for byte in bytes {
+            self.writer.write_all(&[byte])?;
+            self.writer.flush()?;
+            if self.inside.pause(Duration::from_secs(1)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the connection behind what was written.
+    fn end(self) {
+        drop(self.writer);
+        lock(&self.door).end(self.port);
+    }
+}
+
+fn read(incoming: &mut tiny_http::Request) -> io::Result<Request> {
+    let mut body = Vec::new();
+    incoming.as_reader().read_to_end(&mut body)?;
+    let url = incoming.url();
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let header = |h: &tiny_http::Header| {
+        (
+            h.field.as_str().as_str().to_ascii_lowercase(),
+            h.value.as_str().to_owned(),
+        )
+    };
+    Ok(Request {
+        method: incoming.method().as_str().to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers: incoming.headers().iter().map(header).collect(),
+        body,
+        port: incoming.remote_addr().map_or(0, |a| a.port()),
+    })
+}
+
+fn head(answer: &Answer, date: &str) -> String {
+    let mut head = format!("HTTP/1.1 {} Simulated\r\nDate: {date}\r\n", answer.status);
+    for (name, value) in &answer.headers {
+        let _ = write!(head, "{name}: {value}\r\n");
+    }
+    let _ = write!(head, "Content-Length: {}\r\n\r\n", answer.body.len());
+    head
+}
+
+/// `Sun, 22 Nov 2026 10:00:00 GMT` (RFC 9110 section 5.6.7).
+fn http_date(ms: i64) -> String {
+    let at = time::OffsetDateTime::from_unix_timestamp(ms.div_euclid(1000));
+    let text = at.ok().and_then(|at| {
+        at.format(&time::format_description::well_known::Rfc2822)
+            .ok()
+    });
+    text.unwrap_or_default().replace("+0000", "GMT")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

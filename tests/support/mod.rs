@@ -1,0 +1,12 @@
+//! What the tests and the demo run against, besides the simulated region.
+
+#![allow(dead_code, reason = "each test file uses a part")]
+
+pub mod broker;
+pub mod certificates;
+pub mod config;
+pub mod mosquitto;
+pub mod moto;
+pub mod ports;
+pub mod relay;
+pub mod subscriber;
