@@ -1,5 +1,13 @@
 //! mediapackage2mqtt keeps a live picture of AWS Elemental MediaPackage in retained MQTT topics.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        reason = "a test that meets a surprise shall stop there"
+    )
+)]
+
 pub mod agent;
 pub mod aws;
 pub mod cli;
