@@ -8,10 +8,31 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::state::glob::Glob;
+use crate::state::wish::Wish;
 
+mod arn;
+mod env;
+mod errors;
+mod files;
+mod keys;
+mod load;
+pub mod near;
+mod read;
+pub mod region;
 pub mod secret;
+mod syntax;
+mod table;
+mod unbuilt;
+mod url;
+mod value;
 
+pub use env::Env;
+pub use errors::Errors;
+pub use keys::all as all_keys;
+pub use load::{load, parse};
 pub use secret::Secret;
+
+pub use crate::state::wish::{AlarmsKept, MetricsLevel};
 
 /// Everything the agent was told, checked, with defaults filled in.
 #[derive(Clone, Debug)]
@@ -50,6 +71,24 @@ pub struct Config {
     pub status: Option<Status>,
     /// What is right but deserves a word, one sentence each, to be logged once at start.
     pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// The part that the rules of `state` depend on.
+    pub fn wish(&self) -> Wish {
+        let (mp, cw) = (&self.mediapackage, &self.cloudwatch);
+        Wish {
+            include: mp.include.clone(),
+            exclude: mp.exclude.clone(),
+            level: cw.metrics,
+            metrics_interval: cw.interval,
+            settle: cw.settle,
+            ingest_lost_after: cw.ingest_lost_after,
+            alarms: cw.alarms,
+            alarm_include: cw.alarm_include.clone(),
+            alarm_exclude: cw.alarm_exclude.clone(),
+        }
+    }
 }
 
 /// Static keys of the `[credentials]` table.
@@ -156,30 +195,6 @@ pub struct MediaPackage {
     pub include: Vec<Glob>,
     /// Channels left out of those.
     pub exclude: Vec<Glob>,
-}
-
-/// How much is asked of `GetMetricData`; the order is that of cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum MetricsLevel {
-    /// Nothing.
-    Off,
-    /// The core series of each channel.
-    Channels,
-    /// And inputs, and bytes and requests of each endpoint.
-    Standard,
-    /// Everything.
-    Full,
-}
-
-/// Which alarms are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AlarmsKept {
-    /// None; they are not polled.
-    Off,
-    /// Those that have to do with MediaPackage.
-    MediaPackage,
-    /// All of the region.
-    All,
 }
 
 /// `[cloudwatch]`.

@@ -1,8 +1,17 @@
 //! What we believe about AWS: values and the rules that join them. Pure: no clock, no
 //! randomness, no input or output, and no knowledge of MQTT.
 
+pub mod alarms;
+pub mod catalogue;
 pub mod fault;
 pub mod glob;
+pub mod health;
+pub mod inventory;
+pub mod measure;
 pub mod model;
 pub mod polled;
+pub mod reading;
+pub mod source;
 pub mod time;
+pub mod tracks;
+pub mod wish;

@@ -1,0 +1,238 @@
+//! The shell round the engine: starts the threads, carries out effects, stops in order.
+
+pub mod check;
+mod clock;
+mod once;
+mod poller;
+pub mod signals;
+mod state_dir;
+mod threads;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+use crate::aws::clock::AwsClock;
+use crate::aws::{Clients, Stop};
+use crate::config::Config;
+use crate::engine::{Effect, Engine, Event, Job, Settings};
+use crate::error::Failure;
+use crate::mqtt;
+use crate::state::fault::Fault;
+use crate::state::time::{Mono, UnixMs};
+use crate::topics::{Names, Topic};
+
+use clock::Clock;
+use poller::Poller;
+use state_dir::StateDir;
+use threads::Threads;
+
+pub use check::check;
+pub use once::once;
+
+/// Events that wait for the engine; who sends one more waits.
+const EVENTS_MAX: usize = 64;
+/// How long the threads may take to end once all is said.
+const JOIN_MAX: Duration = Duration::from_secs(2);
+/// How often the resident memory is read.
+const MEMORY_INTERVAL: Duration = Duration::from_secs(60);
+/// When this version was made: no honest clock shows an earlier date (2026-11-22).
+const MADE_ON: UnixMs = UnixMs(1_795_305_600_000);
+
+/// Runs the agent until `stop` is requested.
+///
+/// # Errors
+///
+/// When it cannot start: the state folder, a certificate file or a thread is not to be had.
+pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
+    // Which other owner may be thrown out is decided with the ownership of topics.
+    let _ = take_over;
+    let clock = Clock::start();
+    let state_dir = StateDir::open(&config)?;
+    let settings = settings(&config, Some(state_dir.agent_id().to_owned()));
+    let names = Names::new(&settings.base_topic, &settings.instance);
+    let poller = poller(&config, clock, stop.clone())?;
+    let status = names.of(&Topic::Status);
+    let subscriptions = vec![status.clone(), names.refresh()];
+    let (broker, runner) = mqtt::prepare(&config.mqtt, &status, subscriptions).map_err(failed)?;
+
+    let (events, inbox) = sync_channel(EVENTS_MAX);
+    let mut threads = Threads::default();
+    let jobs = start_pollers(&mut threads, &poller, &events)?;
+    let from_broker = events.clone();
+    threads.spawn("mqtt", move || {
+        runner.run(|news| drop(from_broker.send(Event::Broker(news))));
+    })?;
+    let (stopped, watched) = (events, stop.clone());
+    threads.spawn("stop", move || {
+        while !watched.wait(Duration::from_secs(3600)) {}
+        let _ = stopped.send(Event::Stop);
+    })?;
+
+    let mut shell = Shell {
+        clock,
+        jobs,
+        broker,
+        memory_at: None,
+    };
+    let mut engine = Engine::new(settings, clock.now());
+    shell.drive(&mut engine, &inbox);
+
+    // The order of the end: no more requests, then no more publishes, then the threads.
+    stop.request();
+    poller.clients.interrupt();
+    shell.broker.disconnect();
+    drop(shell);
+    drop(inbox);
+    threads.join(JOIN_MAX);
+    drop(state_dir);
+    log::info!("stopped");
+    Ok(())
+}
+
+fn failed(fault: Fault) -> Failure {
+    Failure::failed(fault.to_string())
+}
+
+/// What the engine needs to know of the config.
+fn settings(config: &Config, agent_id: Option<String>) -> Settings {
+    let (mp, cw) = (&config.mediapackage, &config.cloudwatch);
+    Settings {
+        version: env!("CARGO_PKG_VERSION"),
+        region: config.region.clone(),
+        base_topic: config.mqtt.base_topic.clone(),
+        instance: config.instance.clone(),
+        wish: config.wish(),
+        inventory_interval: mp.interval,
+        alarms_interval: cw.alarms_interval,
+        publishes_per_second_max: config.mqtt.max_publishes_per_second,
+        monthly_budget_usd: cw.monthly_budget_usd,
+        price_per_1000_metrics_usd: cw.price_per_1000_metrics_usd,
+        needs_clock: mp.url.tls || cw.url.tls,
+        earliest_date: MADE_ON,
+        agent_id,
+        seed: fastrand::u64(..),
+    }
+}
+
+/// Connects nothing yet: the first job does.
+fn poller(config: &Config, clock: Clock, stop: Stop) -> Result<Poller, Failure> {
+    let aws_clock = AwsClock::new(clock::wall);
+    let env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let clients = Clients::new(config, &env, aws_clock.clone(), stop).map_err(failed)?;
+    Ok(Poller {
+        clients: Arc::new(clients),
+        aws_clock,
+        clock,
+    })
+}
+
+/// Where the engine's jobs go: one thread each, so that none waits for another.
+struct Jobs {
+    inventory: SyncSender<Job>,
+    metrics: SyncSender<Job>,
+    alarms: SyncSender<Job>,
+}
+
+fn start_pollers(
+    threads: &mut Threads,
+    poller: &Poller,
+    events: &SyncSender<Event>,
+) -> Result<Jobs, Failure> {
+    let mut start = |name| {
+        // The engine never has two jobs of a kind under way.
+        let (jobs, inbox) = sync_channel::<Job>(1);
+        let (poller, events) = (poller.clone(), events.clone());
+        threads.spawn(name, move || {
+            for job in inbox {
+                if events.send(Event::Polled(poller.answer(job))).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok::<_, Failure>(jobs)
+    };
+    Ok(Jobs {
+        inventory: start("poll-mp")?,
+        metrics: start("poll-metrics")?,
+        alarms: start("poll-alarms")?,
+    })
+}
+
+/// Carries out what the engine decides.
+struct Shell {
+    clock: Clock,
+    jobs: Jobs,
+    broker: mqtt::Broker,
+    memory_at: Option<Mono>,
+}
+
+impl Shell {
+    /// The one loop: waits for an event or the engine's next deadline, until it finishes.
+    fn drive(&mut self, engine: &mut Engine, inbox: &Receiver<Event>) {
+        let mut event = Event::Started;
+        loop {
+            let now = self.clock.now();
+            for effect in engine.handle(now, event) {
+                if !self.carry_out(effect) {
+                    return;
+                }
+            }
+            let now = self.clock.now();
+            let wait = engine.deadline(now).since(now.mono);
+            event = match inbox.recv_timeout(wait) {
+                Ok(event) => event,
+                Err(RecvTimeoutError::Timeout) => self.tick(),
+                // Every sender is gone: nothing will ever happen again.
+                Err(RecvTimeoutError::Disconnected) => Event::Stop,
+            };
+        }
+    }
+
+    /// False when it was the last effect.
+    fn carry_out(&self, effect: Effect) -> bool {
+        match effect {
+            Effect::Poll(job) => {
+                let to = match &job {
+                    Job::Inventory => &self.jobs.inventory,
+                    Job::Series | Job::Metrics(_) => &self.jobs.metrics,
+                    Job::Alarms => &self.jobs.alarms,
+                };
+                if to.try_send(job).is_err() {
+                    log::error!("a poller does not take its job");
+                }
+            }
+            Effect::Connect => self.broker.connect(),
+            Effect::Publish(publication) => self.broker.publish(publication),
+            Effect::Log(level, text) => log::log!(level, "{text}"),
+            Effect::Finish => return false,
+        }
+        true
+    }
+
+    fn tick(&mut self) -> Event {
+        let now = self.clock.now().mono;
+        let due = self
+            .memory_at
+            .is_none_or(|at| now.since(at) >= MEMORY_INTERVAL);
+        if due {
+            self.memory_at = Some(now);
+        }
+        Event::Tick {
+            memory_bytes: if due { resident_bytes() } else { None },
+        }
+    }
+}
+
+/// Resident memory of this process, from `/proc` (`proc_pid_status(5)`).
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}

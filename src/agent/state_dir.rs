@@ -1,0 +1,106 @@
+//! `<state_dir>/<instance>/`: made if missing, locked while the agent runs, small.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+use crate::error::Failure;
+
+/// Length of the random agent id, in hex digits.
+const AGENT_ID_DIGITS: usize = 16;
+
+/// The agent's own folder. The lock goes when this is dropped, or with the process.
+pub struct StateDir {
+    agent_id: String,
+    _lock: File,
+}
+
+impl StateDir {
+    /// Makes, locks and reads the folder.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made or written, or another agent holds its lock; the text says what
+    /// to do.
+    pub fn open(config: &Config) -> Result<StateDir, Failure> {
+        let folder = path(config);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .map_err(|error| {
+                let folder = folder.display();
+                Failure::failed(format!(
+                    "cannot make the folder {folder}: {error}; set state_dir to a place that this \
+                 user may write"
+                ))
+            })?;
+        let lock = open(&folder.join("lock"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Failure::failed(format!(
+                    "another mediapackage2mqtt runs with {}; stop it, or give this one an \
+                     instance of its own (instance = \"…\")",
+                    folder.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(unwritable(&folder, &error)),
+        }
+        let agent_id = agent_id(&folder.join("agent_id"))?;
+        Ok(StateDir {
+            agent_id,
+            _lock: lock,
+        })
+    }
+
+    /// Random, the same at every start.
+    pub fn agent_id(&self) -> &str {
+        &self.agent_id
+    }
+}
+
+/// The folder of this config's instance.
+pub fn path(config: &Config) -> PathBuf {
+    config.state_dir.join(&config.instance)
+}
+
+fn open(file: &Path) -> Result<File, Failure> {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600);
+    options.open(file).map_err(|error| unwritable(file, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::failed(format!(
+        "cannot write {}: {error}; check state_dir",
+        path.display()
+    ))
+}
+
+/// Reads the id, or makes one. A damaged file is replaced.
+fn agent_id(file: &Path) -> Result<String, Failure> {
+    let known = fs::read_to_string(file).unwrap_or_default();
+    let known = known.trim();
+    if known.len() == AGENT_ID_DIGITS && known.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(known.to_owned());
+    }
+    let made = format!("{:016x}", fastrand::u64(..));
+    // Written beside and renamed, so that a power cut leaves the old file or the new one.
+    let beside = file.with_extension("new");
+    let write = || -> std::io::Result<()> {
+        let mut out = File::create(&beside)?;
+        writeln!(out, "{made}")?;
+        out.sync_data()?;
+        fs::rename(&beside, file)
+    };
+    write().map_err(|error| unwritable(file, &error))?;
+    Ok(made)
+}

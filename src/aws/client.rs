@@ -1,0 +1,483 @@
+//! Carries requests to AWS: signs them, sends them, tries again where that may help, and turns
+//! everything that is not a whole answer into a [`Fault`].
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use ureq::{Agent, Body};
+
+use super::answer::Refusal;
+use super::clock::{AwsClock, Sample};
+use super::credentials::{Credentials, Provider};
+use super::retry::{self, ATTEMPTS_MAX, Hint, Quota, Retry};
+use super::sign::{Scope, sign};
+use super::stop::Stop;
+use super::transport::{self, Limits};
+use crate::config::{Config, Proxy, ServiceUrl};
+use crate::state::fault::{Fault, FaultKind};
+
+/// AWS takes signatures up to 5 minutes off; the SDKs sign again from 4 on.
+const SKEW_MS_MAX: u64 = 4 * 60 * 1000;
+
+/// One operation of AWS.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its name, as AWS and IAM spell it.
+    operation: &'static str,
+    method: Method,
+    /// Path and query, percent-encoded.
+    target: String,
+    headers: Vec<(&'static str, HeaderValue)>,
+    body: Vec<u8>,
+}
+
+impl Call {
+    /// A GET of `target`.
+    pub fn get(operation: &'static str, target: String) -> Call {
+        Call {
+            operation,
+            method: Method::GET,
+            target,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    /// A call of the AWS JSON 1.0 protocol.
+    pub fn json(operation: &'static str, amz_target: &'static str, body: Vec<u8>) -> Call {
+        let content_type = HeaderValue::from_static("application/x-amz-json-1.0");
+        let headers = vec![
+            ("content-type", content_type),
+            ("x-amz-target", HeaderValue::from_static(amz_target)),
+        ];
+        Call {
+            operation,
+            method: Method::POST,
+            target: String::from("/"),
+            headers,
+            body,
+        }
+    }
+}
+
+/// The AWS services of one region.
+pub struct Clients {
+    /// MediaPackage v1 live.
+    pub mediapackage: Service,
+    /// CloudWatch.
+    pub cloudwatch: Service,
+    agents: Vec<Agent>,
+}
+
+impl Clients {
+    /// Nothing is asked of AWS yet, and no credentials are looked for.
+    ///
+    /// `env` is the environment that credentials are looked for in.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultKind::Network`] when `ca_file` or a proxy cannot be used.
+    pub fn new(
+        config: &Config,
+        env: &BTreeMap<String, String>,
+        clock: AwsClock,
+        stop: Stop,
+    ) -> Result<Clients, Fault> {
+        Clients::with_limits(config, env, clock, stop, Limits::default())
+    }
+
+    /// The same with other limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Clients::new`].
+    pub fn with_limits(
+        config: &Config,
+        env: &BTreeMap<String, String>,
+        clock: AwsClock,
+        stop: Stop,
+        limits: Limits,
+    ) -> Result<Clients, Fault> {
+        let provider = Provider::new(
+            config.credentials.clone(),
+            env,
+            clock.clone(),
+            stop.clone(),
+            limits.process,
+        );
+        let shared = Arc::new(Shared {
+            credentials: provider,
+            clock,
+            stop,
+            limits,
+        });
+        let roots = transport::trusted_roots(config)?;
+        let mut agents = HashMap::new();
+        let mut service = |name, signing, iam, url: &ServiceUrl, proxy: &Proxy| {
+            let agent = match agents.get(proxy) {
+                Some(agent) => Agent::clone(agent),
+                None => transport::agent(proxy, &roots, &limits)?,
+            };
+            agents.insert(proxy.clone(), agent.clone());
+            let scope = Scope {
+                region: config.region.clone(),
+                service: signing,
+            };
+            Ok(Service::new(name, iam, scope, url, agent, shared.clone()))
+        };
+        let (mp, cw) = (&config.mediapackage, &config.cloudwatch);
+        let mediapackage = service(
+            "MediaPackage",
+            "mediapackage",
+            "mediapackage",
+            &mp.url,
+            &mp.proxy,
+        )?;
+        let cloudwatch = service("CloudWatch", "monitoring", "cloudwatch", &cw.url, &cw.proxy)?;
+        Ok(Clients {
+            mediapackage,
+            cloudwatch,
+            agents: agents.into_values().collect(),
+        })
+    }
+
+    /// Ends requests in flight at once; later ones fail. Throw the [`Stop`] before, so that
+    /// they are known as stopped and are not tried again.
+    pub fn interrupt(&self) {
+        for agent in &self.agents {
+            agent.clone().shutdown();
+        }
+    }
+}
+
+/// What all services have in common.
+struct Shared {
+    credentials: Provider,
+    clock: AwsClock,
+    stop: Stop,
+    limits: Limits,
+}
+
+/// One service of AWS.
+pub struct Service {
+    name: &'static str,
+    /// What its actions begin with in IAM policies.
+    iam: &'static str,
+    scope: Scope,
+    origin: String,
+    peer: String,
+    /// Whether an answer's `Date` is AWS's own: over TLS, or from a server on this machine.
+    trusted_date: bool,
+    agent: Agent,
+    shared: Arc<Shared>,
+    quota: Mutex<Quota>,
+    requests: AtomicU64,
+    operations: AtomicU64,
+}
+
+/// An attempt that brought no answer to use.
+struct Failure {
+    fault: Fault,
+    retry: Retry,
+    hint: Hint,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Failure {
+        Failure {
+            fault,
+            retry: Retry::Never,
+            hint: Hint::default(),
+        }
+    }
+}
+
+impl Failure {
+    fn has_code(&self, matches: fn(&str) -> bool) -> bool {
+        self.fault.code.as_deref().is_some_and(matches)
+    }
+}
+
+impl Service {
+    fn new(
+        name: &'static str,
+        iam: &'static str,
+        scope: Scope,
+        url: &ServiceUrl,
+        agent: Agent,
+        shared: Arc<Shared>,
+    ) -> Service {
+        // The signature covers the host without a port that is the scheme's own.
+        let usual = if url.tls { ":443" } else { ":80" };
+        let origin = url.text.strip_suffix(usual).unwrap_or(&url.text);
+        Service {
+            name,
+            iam,
+            scope,
+            origin: origin.to_owned(),
+            peer: format!("{}:{}", url.host, url.port),
+            trusted_date: url.tls || url.loopback,
+            agent,
+            shared,
+            quota: Mutex::default(),
+            requests: AtomicU64::new(0),
+            operations: AtomicU64::new(0),
+        }
+    }
+
+    /// HTTP requests sent so far, every attempt counted.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Operations asked for so far, however often each was tried.
+    pub fn operations(&self) -> u64 {
+        self.operations.load(Ordering::Relaxed)
+    }
+
+    /// Sends `call` and returns the body of the answer.
+    ///
+    /// Besides the retries of the standard mode it is signed again once when AWS refuses its
+    /// time and the answer taught a better one, and once when AWS refuses the credentials and
+    /// their source has been read afresh; neither counts as a failed attempt.
+    ///
+    /// # Errors
+    ///
+    /// Every kind of [`FaultKind`]; [`FaultKind::Stopped`] once the stop is requested.
+    pub fn send(&self, call: &Call) -> Result<Vec<u8>, Fault> {
+        self.operations.fetch_add(1, Ordering::Relaxed);
+        let mut credentials = self.shared.credentials.current()?;
+        let (mut signed_again, mut read_again) = (false, false);
+        let mut retries = 0;
+        let mut last_retry = None;
+        loop {
+            self.check_stop()?;
+            let offset_ms = self.shared.clock.offset_ms();
+            let failure = match self.attempt(call, &credentials) {
+                Ok(body) => {
+                    self.quota().give_back(last_retry);
+                    return Ok(body);
+                }
+                Err(failure) => failure,
+            };
+            self.check_stop()?;
+            let learned_ms = self.shared.clock.offset_ms().abs_diff(offset_ms);
+            if !signed_again && learned_ms > SKEW_MS_MAX && failure.has_code(retry::blames_time) {
+                signed_again = true;
+                continue;
+            }
+            if !read_again && failure.has_code(retry::blames_credentials) {
+                read_again = true;
+                credentials = self.shared.credentials.afresh(&credentials)?;
+                continue;
+            }
+            let over = retries + 1 == ATTEMPTS_MAX || failure.retry == Retry::Never;
+            if over || !self.quota().take(failure.retry) {
+                return Err(failure.fault);
+            }
+            let delay = retry::delay(failure.retry, retries, fastrand::f64(), failure.hint);
+            retries += 1;
+            last_retry = Some(failure.retry);
+            if self.shared.stop.wait(delay) {
+                return Err(stopped());
+            }
+        }
+    }
+
+    fn quota(&self) -> MutexGuard<'_, Quota> {
+        self.quota.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check_stop(&self) -> Result<(), Fault> {
+        if self.shared.stop.requested() {
+            Err(stopped())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn attempt(&self, call: &Call, credentials: &Credentials) -> Result<Vec<u8>, Failure> {
+        let clock = &self.shared.clock;
+        let mut request = Request::builder()
+            .method(&call.method)
+            .uri(format!("{}{}", self.origin, call.target))
+            .body(())
+            .map_err(|_| self.malformed(call))?;
+        for (name, value) in &call.headers {
+            request.headers_mut().insert(*name, value.clone());
+        }
+        sign(
+            &mut request,
+            &call.body,
+            credentials,
+            &self.scope,
+            clock.now(),
+        )?;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let sent = clock.wall();
+        let answer = if call.body.is_empty() {
+            self.agent.run(request)
+        } else {
+            self.agent.run(request.map(|()| call.body.as_slice()))
+        };
+        let received = clock.wall();
+        let mut answer = answer.map_err(|error| self.broken(call, error))?;
+        if self.trusted_date {
+            clock.take(&Sample {
+                date: text(answer.headers(), header::DATE.as_str()),
+                aged: answer.headers().contains_key(header::AGE),
+                sent,
+                received,
+            });
+        }
+        self.check_head(call, &answer)?;
+        let body = self.read_body(call, answer.body_mut())?;
+        if answer.status().is_success() {
+            return Ok(body);
+        }
+        Err(self.refused(call, credentials, answer.status(), answer.headers(), &body))
+    }
+
+    fn malformed(&self, call: &Call) -> Fault {
+        let what = format!("the request for {} cannot be built", call.operation);
+        Fault::new(FaultKind::Refused, what, "check the url in the config")
+    }
+
+    /// An answer that must not be read any further.
+    fn check_head(&self, call: &Call, answer: &Response<Body>) -> Result<(), Fault> {
+        let what = if answer.status().is_redirection() {
+            let status = answer.status().as_u16();
+            format!(
+                "{} answered {} with a redirect ({status})",
+                self.peer, call.operation
+            )
+        } else if answer.headers().contains_key(header::CONTENT_ENCODING) {
+            let peer = &self.peer;
+            format!(
+                "{peer} answered {} compressed, which was not asked for",
+                call.operation
+            )
+        } else {
+            return Ok(());
+        };
+        let remedy = "check the url and whether a proxy answers in AWS's place";
+        Err(Fault::new(FaultKind::Answer, what, remedy))
+    }
+
+    fn read_body(&self, call: &Call, body: &mut Body) -> Result<Vec<u8>, Failure> {
+        let limit = self.shared.limits.body_bytes_max;
+        let mut bytes = Vec::new();
+        let read = body.as_reader().take(limit + 1).read_to_end(&mut bytes);
+        read.map_err(|error: io::Error| self.broken(call, ureq::Error::from(error)))?;
+        if bytes.len() as u64 > limit {
+            let (peer, operation) = (&self.peer, call.operation);
+            let what = format!("{peer} answered {operation} with more than {limit} bytes");
+            return Err(Fault::new(FaultKind::Answer, what, "").into());
+        }
+        Ok(bytes)
+    }
+
+    /// The transport failed.
+    fn broken(&self, call: &Call, error: ureq::Error) -> Failure {
+        let (mut fault, retry) = transport::explain(error, &self.peer, &self.shared.limits);
+        fault.what = format!("{} {}: {}", self.name, call.operation, fault.what);
+        Failure {
+            fault,
+            retry,
+            hint: Hint::default(),
+        }
+    }
+
+    /// AWS, or what stands in its place, refused.
+    fn refused(
+        &self,
+        call: &Call,
+        credentials: &Credentials,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Failure {
+        let Refusal { code, message } = Refusal::read(headers, body);
+        let code_text = code.as_deref().unwrap_or("");
+        let (mut kind, retry) = retry::classify(status.as_u16(), code.as_deref());
+        let hint = Hint::read(
+            text(headers, "x-amz-retry-after"),
+            text(headers, header::RETRY_AFTER.as_str()),
+            self.shared.clock.now(),
+        );
+        let message = if retry::echoes_request(code_text) {
+            // AWS's own sentence goes on with our request and its signature.
+            let of_time = message.is_some_and(|message| blames_clock(&message));
+            kind = if of_time { FaultKind::Clock } else { kind };
+            let own = if of_time {
+                "the time signed with is too far from AWS's"
+            } else {
+                "the signature does not match"
+            };
+            Some(String::from(own))
+        } else {
+            message.map(|message| credentials.redact(&message))
+        };
+        let name = self.name;
+        let mut what = format!(
+            "{name} refused {} with status {}",
+            call.operation,
+            status.as_u16()
+        );
+        if let Some(message) = message {
+            what = format!("{what}: {message}");
+        }
+        if kind == FaultKind::Credentials {
+            what = format!("{what} (credentials: {})", credentials.source);
+        }
+        let remedy = self.remedy(call, kind, code_text);
+        Failure {
+            fault: Fault {
+                kind,
+                code,
+                what,
+                remedy,
+            },
+            retry,
+            hint,
+        }
+    }
+
+    fn remedy(&self, call: &Call, kind: FaultKind, code: &str) -> String {
+        match kind {
+            FaultKind::Permission => {
+                format!("allow {}:{} in the IAM policy", self.iam, call.operation)
+            }
+            FaultKind::Credentials if code.contains("Expired") => {
+                String::from("renew the session: give new credentials at that place")
+            }
+            FaultKind::Credentials if retry::blames_time(code) => {
+                String::from("check that the secret access key belongs to the access key id")
+            }
+            FaultKind::Credentials => {
+                String::from("check that the access key exists, is active and is given whole")
+            }
+            FaultKind::Clock => String::from("check this machine's clock"),
+            FaultKind::Throttled => String::from("lengthen the interval if this goes on"),
+            FaultKind::Network => String::from("check proxy_username and proxy_password"),
+            FaultKind::Refused => String::from("check region, url and proxy"),
+            FaultKind::Server | FaultKind::Answer | FaultKind::Stopped => String::new(),
+        }
+    }
+}
+
+/// The two ways in which AWS says that a signature's time is wrong.
+fn blames_clock(message: &str) -> bool {
+    message.starts_with("Signature expired") || message.starts_with("Signature not yet current")
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn stopped() -> Fault {
+    Fault::new(FaultKind::Stopped, "stopped before AWS answered", "")
+}

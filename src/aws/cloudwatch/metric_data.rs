@@ -1,0 +1,441 @@
+//! `GetMetricData`: values of many series over a window of minutes.
+
+use serde::{Deserialize, Serialize};
+
+use super::{NAMESPACE, to_json};
+use crate::aws::answer::{one_line, parse_json};
+use crate::aws::client::{Call, Service};
+use crate::aws::pages::{self, Page};
+use crate::state::fault::{Fault, FaultKind};
+use crate::state::polled::{Column, Query};
+use crate::state::time::{Minute, UnixMs};
+
+const OPERATION: &str = "GetMetricData";
+/// Queries that AWS takes in one request.
+pub const QUERIES_MAX: usize = 500;
+/// The longest window: CloudWatch keeps one-minute data for 15 days.
+const WINDOW_MINUTES_MAX: i64 = 15 * 24 * 60;
+/// Seconds of one data point.
+const PERIOD_SECONDS: u32 = 60;
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Request<'a> {
+    metric_data_queries: &'a [DataQuery<'a>],
+    start_time: i64,
+    end_time: i64,
+    scan_by: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DataQuery<'a> {
+    id: String,
+    metric_stat: MetricStat<'a>,
+    return_data: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetricStat<'a> {
+    metric: Metric<'a>,
+    period: u32,
+    stat: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric<'a> {
+    namespace: &'static str,
+    metric_name: &'static str,
+    dimensions: Vec<NameAndValue<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct NameAndValue<'a> {
+    name: &'static str,
+    value: &'a str,
+}
+
+impl<'a> DataQuery<'a> {
+    /// The id is the place in the list, after a letter as AWS wants one in front.
+    fn new(place: usize, query: &'a Query) -> DataQuery<'a> {
+        let dimensions = query.dimensions.iter();
+        let dimensions = dimensions.map(|(name, value)| NameAndValue { name, value });
+        let metric = Metric {
+            namespace: NAMESPACE,
+            metric_name: query.metric,
+            dimensions: dimensions.collect(),
+        };
+        let stat = query.statistic.as_str();
+        DataQuery {
+            id: format!("m{place}"),
+            metric_stat: MetricStat {
+                metric,
+                period: PERIOD_SECONDS,
+                stat,
+            },
+            return_data: true,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DataPage {
+    metric_data_results: Option<Vec<RawResult>>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawResult {
+    id: Option<String>,
+    timestamps: Option<Vec<f64>>,
+    values: Option<Vec<f64>>,
+    status_code: Option<String>,
+    messages: Option<Vec<RawMessage>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawMessage {
+    value: Option<String>,
+}
+
+/// One [`Column`] for each of `queries`, in their order, for the minutes from `first` to
+/// before `end`. At most [`QUERIES_MAX`] queries.
+///
+/// # Errors
+///
+/// [`FaultKind::Answer`] when AWS leaves a series out or does not complete it,
+/// [`FaultKind::Permission`] when it forbids one, and any fault of any page: what is not
+/// complete could show gaps that are none.
+pub fn metric_data(
+    service: &Service,
+    queries: &[Query],
+    first: Minute,
+    end: Minute,
+) -> Result<Vec<Column>, Fault> {
+    let minutes = end.0.saturating_sub(first.0);
+    if queries.len() > QUERIES_MAX || minutes > WINDOW_MINUTES_MAX {
+        let what = format!(
+            "{} series over {minutes} minutes are too much",
+            queries.len()
+        );
+        return Err(Fault::new(
+            FaultKind::Refused,
+            format!("{OPERATION}: {what}"),
+            "",
+        ));
+    }
+    let mut columns = Columns::new(queries.len(), first, usize::try_from(minutes).unwrap_or(0));
+    if queries.is_empty() || minutes <= 0 {
+        return Ok(columns.columns);
+    }
+    let data_queries = queries
+        .iter()
+        .enumerate()
+        .map(|(place, query)| DataQuery::new(place, query));
+    let data_queries: Vec<_> = data_queries.collect();
+    pages::read_all(OPERATION, |next_token| {
+        let body = to_json(OPERATION, &request(&data_queries, first, end, next_token))?;
+        let target = "GraniteServiceVersion20100801.GetMetricData";
+        let answer = service.send(&Call::json(OPERATION, target, body))?;
+        let next = columns.take_page(&answer)?;
+        Ok(Page { items: 0, next })
+    })?;
+    columns.complete()
+}
+
+/// Without `Unit` (a wrong one gives nothing) and without `MaxDatapoints` (the default is the
+/// most there is).
+fn request<'a>(
+    queries: &'a [DataQuery<'a>],
+    first: Minute,
+    end: Minute,
+    next_token: Option<&'a str>,
+) -> Request<'a> {
+    Request {
+        metric_data_queries: queries,
+        start_time: first.start().0 / 1000,
+        end_time: end.start().0 / 1000,
+        scan_by: "TimestampAscending",
+        next_token,
+    }
+}
+
+/// How far AWS is with one series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Unheard,
+    Partial,
+    Complete,
+}
+
+/// The answer as it grows page by page.
+struct Columns {
+    columns: Vec<Column>,
+    progress: Vec<Progress>,
+}
+
+impl Columns {
+    fn new(series: usize, first: Minute, minutes: usize) -> Columns {
+        let empty = Column {
+            first,
+            values: vec![f64::NAN; minutes],
+        };
+        Columns {
+            columns: vec![empty; series],
+            progress: vec![Progress::Unheard; series],
+        }
+    }
+
+    /// Takes one page in and returns the token of the next.
+    fn take_page(&mut self, body: &[u8]) -> Result<Option<String>, Fault> {
+        let page: DataPage = parse_json(OPERATION, body)?;
+        for result in page.metric_data_results.unwrap_or_default() {
+            self.take(result)?;
+        }
+        Ok(page.next_token)
+    }
+
+    fn take(&mut self, result: RawResult) -> Result<(), Fault> {
+        let place = result
+            .id
+            .as_deref()
+            .and_then(|id| id.strip_prefix('m')?.parse().ok());
+        let Some(place) = place.filter(|place: &usize| *place < self.columns.len()) else {
+            return Ok(());
+        };
+        let progress = match result.status_code.as_deref() {
+            Some("Complete") => Progress::Complete,
+            Some("PartialData") => Progress::Partial,
+            status => return Err(not_given(status, result.messages)),
+        };
+        let timestamps = result.timestamps.unwrap_or_default();
+        let values = result.values.unwrap_or_default();
+        if timestamps.len() != values.len() {
+            return Err(answer_fault(
+                "has more times than values, or the other way round",
+            ));
+        }
+        let column: &mut Column = &mut self.columns[place];
+        for (seconds, value) in timestamps.into_iter().zip(values) {
+            let minute = UnixMs::from_seconds(seconds).map(UnixMs::minute);
+            let place =
+                minute.and_then(|m| usize::try_from(m.0.saturating_sub(column.first.0)).ok());
+            if let Some(held) = place.and_then(|place| column.values.get_mut(place)) {
+                *held = value;
+            }
+        }
+        self.progress[place] = progress;
+        Ok(())
+    }
+
+    /// All of it, once AWS has completed every series.
+    fn complete(self) -> Result<Vec<Column>, Fault> {
+        let unheard = self
+            .progress
+            .iter()
+            .filter(|p| **p == Progress::Unheard)
+            .count();
+        let partial = self
+            .progress
+            .iter()
+            .filter(|p| **p == Progress::Partial)
+            .count();
+        if unheard + partial == 0 {
+            return Ok(self.columns);
+        }
+        let series = self.progress.len();
+        let what = format!("of {series} series leaves out {unheard} and gives {partial} in part");
+        Err(answer_fault(&what))
+    }
+}
+
+fn answer_fault(what: &str) -> Fault {
+    Fault::new(
+        FaultKind::Answer,
+        format!("the answer to {OPERATION} {what}"),
+        "",
+    )
+}
+
+/// AWS says that it cannot, or may not, give a series.
+fn not_given(status: Option<&str>, messages: Option<Vec<RawMessage>>) -> Fault {
+    let message = messages
+        .into_iter()
+        .flatten()
+        .find_map(|message| message.value);
+    let message = message
+        .map(|text| format!(": {}", one_line(&text)))
+        .unwrap_or_default();
+    if status == Some("Forbidden") {
+        return Fault::new(
+            FaultKind::Permission,
+            format!("{OPERATION} may not read a series{message}"),
+            "allow cloudwatch:GetMetricData in the IAM policy",
+        );
+    }
+    let status = one_line(status.unwrap_or("none"));
+    answer_fault(&format!("gives a series the status {status}{message}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::polled::Statistic;
+
+    const FIRST: Minute = Minute(29_922_360);
+    const T0: i64 = 29_922_360 * 60;
+
+    /// What comes of `pages` for `series` series over four minutes, as in `1 - 2.5 - | - - - -`.
+    fn read(series: usize, pages: &[String]) -> Result<String, Fault> {
+        let mut columns = Columns::new(series, FIRST, 4);
+        for page in pages {
+            columns.take_page(page.as_bytes())?;
+        }
+        let value = |value: &f64| match value.is_nan() {
+            true => String::from("-"),
+            false => value.to_string(),
+        };
+        let column = |column: &Column| column.values.iter().map(value).collect::<Vec<_>>();
+        let shown = columns.complete()?;
+        let shown: Vec<String> = shown.iter().map(|c| column(c).join(" ")).collect();
+        Ok(shown.join(" | "))
+    }
+
+    fn page(results: &[String]) -> String {
+        format!(
+            "{{\"MetricDataResults\":[{}],\"Messages\":[]}}",
+            results.join(",")
+        )
+    }
+
+    fn result(id: &str, times: &str, values: &str, status: &str) -> String {
+        format!(
+            "{{\"Id\":\"{id}\",\"Label\":\"x\",\"Timestamps\":[{times}],\"Values\":[{values}],\
+             \"StatusCode\":\"{status}\"}}"
+        )
+    }
+
+    #[test]
+    fn points_are_put_into_their_minutes_whatever_their_order_and_page() {
+        let time = |minute: i64| (T0 + minute * 60).to_string();
+        let [t0, t1, t2, t3] = [0, 1, 2, 3].map(time);
+        let outside = format!("{},{},1e300,-1e300", time(-1), time(4));
+        let complete = |id: &str, times: &str, values: &str| result(id, times, values, "Complete");
+        let backwards = [
+            complete("m1", &format!("{t3},{t0}"), "3,0"),
+            complete("m0", &t1, "1.5"),
+        ];
+        let not_asked_for = [
+            complete("m0", &t0, "1"),
+            complete("m1", &t0, "2"),
+            complete("x", "", ""),
+            result("", "", "", "Forbidden"),
+        ];
+        let first_part = page(&[result("m0", &t0, "1", "PartialData")]);
+        let rest = page(&[complete("m0", &t2, "2")]);
+        let fractional = complete("m0", &format!("{t1}.0,{t2}.75"), "1,2");
+        let cases = [
+            (2, vec![page(&backwards)], "- 1.5 - - | 0 - - 3"),
+            (1, vec![first_part, rest], "1 - 2 -"),
+            (1, vec![page(&[fractional])], "- 1 2 -"),
+            (
+                1,
+                vec![page(&[complete("m0", &outside, "7,7,7,7")])],
+                "- - - -",
+            ),
+            (1, vec![page(&not_asked_for)], "1 - - -"),
+            (1, vec![page(&[complete("m0", "", "")])], "- - - -"),
+        ];
+        for (series, pages, wanted) in cases {
+            assert_eq!(read(series, &pages).as_deref(), Ok(wanted), "{pages:?}");
+        }
+    }
+
+    #[test]
+    fn an_incomplete_answer_is_a_fault() {
+        use FaultKind::{Answer, Permission};
+        let forbidden = "{\"Id\":\"m0\",\"StatusCode\":\"Forbidden\",\"Messages\":[{\"Code\":\"F\",\
+                         \"Value\":\"not yours\"}]}";
+        let cases = [
+            (
+                "never completed",
+                page(&[result("m0", "", "", "PartialData")]),
+                Answer,
+                "in part",
+            ),
+            (
+                "internal",
+                page(&[result("m0", "", "", "InternalError")]),
+                Answer,
+                "InternalError",
+            ),
+            (
+                "forbidden",
+                page(&[forbidden.into()]),
+                Permission,
+                "not yours",
+            ),
+            (
+                "no status",
+                page(&["{\"Id\":\"m0\"}".into()]),
+                Answer,
+                "none",
+            ),
+            ("left out", page(&[]), Answer, "leaves out 1"),
+            ("no results", "{}".into(), Answer, "leaves out 1"),
+            (
+                "lengths",
+                page(&[result("m0", "1,2", "1", "Complete")]),
+                Answer,
+                "more times",
+            ),
+            (
+                "text",
+                page(&[result("m0", "1", "\"x\"", "Complete")]),
+                Answer,
+                "another type",
+            ),
+            (
+                "null",
+                page(&[result("m0", "1", "null", "Complete")]),
+                Answer,
+                "another type",
+            ),
+            ("not JSON", "<html>".into(), Answer, "not JSON"),
+        ];
+        for (name, page, kind, word) in cases {
+            let fault = read(1, &[page]).unwrap_err();
+            assert_eq!(fault.kind, kind, "{name}: {fault}");
+            assert!(fault.what.contains(word), "{name}: {fault}");
+        }
+    }
+
+    #[test]
+    fn the_request_is_what_cloudwatch_documents() {
+        let query = Query {
+            metric: "EgressBytes",
+            statistic: Statistic::Sum,
+            dimensions: vec![("Channel", "a \"b\"".into())],
+        };
+        let queries = [DataQuery::new(0, &query)];
+        let request = request(&queries, FIRST, FIRST.plus(2), Some("t"));
+        let json = String::from_utf8(to_json(OPERATION, &request).unwrap()).unwrap();
+        let wanted = format!(
+            "{{\"MetricDataQueries\":[{{\"Id\":\"m0\",\"MetricStat\":{{\"Metric\":{{\"Namespace\":\
+             \"AWS/MediaPackage\",\"MetricName\":\"EgressBytes\",\"Dimensions\":[{{\"Name\":\
+             \"Channel\",\"Value\":\"a \\\"b\\\"\"}}]}},\"Period\":60,\"Stat\":\"Sum\"}},\
+             \"ReturnData\":true}}],\"StartTime\":{T0},\"EndTime\":{},\"ScanBy\":\
+             \"TimestampAscending\",\"NextToken\":\"t\"}}",
+            T0 + 120
+        );
+        assert_eq!(json, wanted);
+    }
+}

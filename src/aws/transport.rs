@@ -1,0 +1,407 @@
+//! The HTTP below the requests: agents of `ureq` with their limits, trusted roots and proxies,
+//! and what their errors mean to the reader.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::CertificateError;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+use super::retry::Retry;
+use crate::config::{Config, Proxy};
+use crate::state::fault::{Fault, FaultKind};
+
+/// A head and its body buffer; ureq's own 128 KiB are for file transfers.
+const BUFFER_BYTES: usize = 16 * 1024;
+/// Connections that wait for the next request, of one agent: a poll uses one at a time.
+const IDLE_CONNECTIONS_MAX: usize = 4;
+
+/// What a request may take. The defaults are the contract; tests shrink them.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// TCP connect, proxy and TLS together.
+    pub connect: Duration,
+    /// One request from name lookup to the last byte of the answer.
+    pub request: Duration,
+    /// Body of one answer.
+    pub body_bytes_max: u64,
+    /// One run of `credential_process`.
+    pub process: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connect: Duration::from_secs(5),
+            request: Duration::from_secs(30),
+            body_bytes_max: 16 * 1024 * 1024,
+            process: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Which certificates are trusted: the public roots, and those of `ca_file` besides.
+///
+/// ureq's own public roots are trust anchors, which cannot stand in one list with certificates
+/// from a file; `webpki-root-certs` has the same roots as certificates.
+///
+/// # Errors
+///
+/// [`FaultKind::Network`] when `ca_file` cannot be read or holds no usable certificate.
+pub fn trusted_roots(config: &Config) -> Result<RootCerts, Fault> {
+    let Some(file) = &config.ca_file else {
+        return Ok(RootCerts::WebPki);
+    };
+    let bad = |why: String| {
+        Fault::new(
+            FaultKind::Network,
+            format!("ca_file {}: {why}", file.display()),
+            "give a PEM file with CERTIFICATE blocks",
+        )
+    };
+    let pem = std::fs::read(file).map_err(|error| bad(error.to_string()))?;
+    let extra: Vec<CertificateDer<'_>> = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<_, _>>()
+        .map_err(|_| bad(String::from("malformed PEM")))?;
+    if extra.is_empty() {
+        return Err(bad(String::from("no certificate in it")));
+    }
+    // ureq passes over what it cannot use; the reader shall hear of it.
+    let mut usable = rustls::RootCertStore::empty();
+    for (n, certificate) in extra.iter().enumerate() {
+        let added = usable.add(certificate.clone());
+        added.map_err(|error| bad(format!("certificate {}: {error}", n + 1)))?;
+    }
+    let public = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+    let public = public.map(|der| Certificate::from_der(der.as_ref()));
+    let extra = extra
+        .iter()
+        .map(|der| Certificate::from_der(der.as_ref()).to_owned());
+    Ok(RootCerts::from(public.chain(extra).collect::<Vec<_>>()))
+}
+
+/// An agent for everything that goes the same way out.
+///
+/// # Errors
+///
+/// [`FaultKind::Network`] for a proxy that cannot be used.
+pub fn agent(proxy: &Proxy, roots: &RootCerts, limits: &Limits) -> Result<Agent, Fault> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = TlsConfig::builder()
+        .unversioned_rustls_crypto_provider(provider)
+        .root_certs(roots.clone())
+        .build();
+    let config = Agent::config_builder()
+        .tls_config(tls)
+        .proxy(ureq_proxy(proxy)?)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .user_agent(concat!("mediapackage2mqtt/", env!("CARGO_PKG_VERSION")))
+        .timeout_connect(Some(limits.connect))
+        .timeout_global(Some(limits.request))
+        .input_buffer_size(BUFFER_BYTES)
+        .output_buffer_size(BUFFER_BYTES)
+        .max_idle_connections(IDLE_CONNECTIONS_MAX)
+        .max_idle_connections_per_host(IDLE_CONNECTIONS_MAX)
+        .build();
+    Ok(config.new_agent())
+}
+
+fn ureq_proxy(proxy: &Proxy) -> Result<Option<ureq::Proxy>, Fault> {
+    let unusable = |why: &str| {
+        let remedy = "give an http:// proxy with host and port, or proxy = \"none\"";
+        Fault::new(FaultKind::Network, why, remedy)
+    };
+    let (url, username, password) = match proxy {
+        Proxy::None => return Ok(None),
+        Proxy::Env => {
+            let proxy = ureq::Proxy::try_from_env();
+            let usable = |p: &ureq::Proxy| is_http(p.protocol());
+            // ureq would connect directly, past the proxy that was asked for.
+            return match proxy {
+                Some(proxy) if !usable(&proxy) => Err(unusable(
+                    "the proxy of the environment (ALL_PROXY, HTTPS_PROXY, HTTP_PROXY) is not HTTP",
+                )),
+                proxy => Ok(proxy),
+            };
+        }
+        Proxy::Url {
+            url,
+            username,
+            password,
+        } => (url, username, password),
+    };
+    let plain = ureq::Proxy::new(url).map_err(|_| unusable("the proxy's URL is malformed"))?;
+    if !is_http(plain.protocol()) {
+        return Err(unusable("the proxy is not HTTP"));
+    }
+    let mut builder = ureq::Proxy::builder(plain.protocol())
+        .host(plain.host())
+        .port(plain.port());
+    if let Some(username) = username {
+        builder = builder.username(username);
+    }
+    if let Some(password) = password {
+        builder = builder.password(password.expose());
+    }
+    let proxy = builder.build();
+    proxy
+        .map(Some)
+        .map_err(|_| unusable("the proxy's URL or its credentials are malformed"))
+}
+
+fn is_http(protocol: ureq::ProxyProtocol) -> bool {
+    matches!(
+        protocol,
+        ureq::ProxyProtocol::Http | ureq::ProxyProtocol::Https
+    )
+}
+
+/// What an error of the transport means, and whether trying again may help.
+///
+/// `peer` is host and port; `limits` are named where they were reached.
+pub fn explain(error: ureq::Error, peer: &str, limits: &Limits) -> (Fault, Retry) {
+    let fault = |kind, what: String, remedy: &str| Fault::new(kind, what, remedy);
+    match error {
+        ureq::Error::Io(error) => explain_io(error, peer),
+        ureq::Error::Rustls(error) => explain_tls(&error, peer),
+        ureq::Error::Timeout(timeout) => {
+            let connecting = timeout == ureq::Timeout::Connect;
+            let limit = if connecting {
+                limits.connect
+            } else {
+                limits.request
+            };
+            let what = format!("{peer} did not answer within {} s", limit.as_secs_f32());
+            let fault = fault(
+                FaultKind::Network,
+                what,
+                "check the network, firewall and proxy",
+            );
+            (fault, Retry::Transient)
+        }
+        ureq::Error::HostNotFound => (no_such_host(peer), Retry::Transient),
+        ureq::Error::ConnectProxyFailed(why) => {
+            let what = format!(
+                "the proxy did not connect to {peer}: {}",
+                super::answer::one_line(&why)
+            );
+            let remedy = "check proxy, proxy_username and proxy_password";
+            (fault(FaultKind::Network, what, remedy), Retry::Transient)
+        }
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
+            let what = format!("{peer} answered something that is not HTTP/1.1");
+            let remedy = "check the url and what stands between";
+            (fault(FaultKind::Answer, what, remedy), Retry::Transient)
+        }
+        _ => {
+            let what = format!("no connection to {peer}");
+            (
+                fault(FaultKind::Network, what, "check the url and the proxy"),
+                Retry::Transient,
+            )
+        }
+    }
+}
+
+fn explain_io(error: io::Error, peer: &str) -> (Fault, Retry) {
+    if let Some(tls) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    {
+        return explain_tls(tls, peer);
+    }
+    let text = error.to_string();
+    // The standard library gives a failed lookup no kind of its own.
+    if text.contains("failed to lookup address") {
+        return (no_such_host(peer), Retry::Transient);
+    }
+    let cut = matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    );
+    let what = if cut {
+        format!("{peer} broke off the connection before its answer was complete")
+    } else {
+        format!("no connection to {peer}: {text}")
+    };
+    let remedy = if cut {
+        ""
+    } else {
+        "check the url, the network, firewall and proxy"
+    };
+    (
+        Fault::new(FaultKind::Network, what, remedy),
+        Retry::Transient,
+    )
+}
+
+fn no_such_host(peer: &str) -> Fault {
+    Fault::new(
+        FaultKind::Network,
+        format!("the name of {peer} is not known to DNS"),
+        "check region and url, DNS, and whether a proxy is needed",
+    )
+}
+
+/// Certificates that are refused once are refused again: only trouble on the way is retried.
+fn explain_tls(error: &rustls::Error, peer: &str) -> (Fault, Retry) {
+    use CertificateError as Bad;
+    let fault = |kind, why: &str, remedy: &str| {
+        (
+            Fault::new(kind, format!("{peer}: {why}"), remedy),
+            Retry::Never,
+        )
+    };
+    let rustls::Error::InvalidCertificate(bad) = error else {
+        let what = format!("no TLS connection to {peer}: {error}");
+        let remedy = "check the url and what stands between";
+        return (
+            Fault::new(FaultKind::Network, what, remedy),
+            Retry::Transient,
+        );
+    };
+    match bad {
+        Bad::NotValidYet | Bad::NotValidYetContext { .. } => fault(
+            FaultKind::Clock,
+            "its certificate is not valid yet by this machine's clock",
+            "set the clock",
+        ),
+        Bad::Expired | Bad::ExpiredContext { .. } => fault(
+            FaultKind::Network,
+            "its certificate has expired by this machine's clock",
+            "check the clock, and what stands between",
+        ),
+        Bad::UnknownIssuer => fault(
+            FaultKind::Network,
+            "its certificate is of no authority that is trusted here",
+            "if a proxy looks into TLS or the server is your own, give its root as ca_file",
+        ),
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => fault(
+            FaultKind::Network,
+            "its certificate is for another name",
+            "check the url and what stands between",
+        ),
+        other => {
+            let why = format!("its certificate is refused: {other}");
+            fault(
+                FaultKind::Network,
+                &why,
+                "check ca_file and what stands between",
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_transport_says_where_what_and_what_to_do() {
+        use rustls::Error::InvalidCertificate;
+        let io = |kind| ureq::Error::Io(io::Error::from(kind));
+        let tls = |bad| ureq::Error::Io(io::Error::other(InvalidCertificate(bad)));
+        let lookup = io::Error::other("failed to lookup address information: Name unknown");
+        let cases = [
+            (
+                io(io::ErrorKind::ConnectionRefused),
+                FaultKind::Network,
+                "refused",
+                true,
+            ),
+            (
+                io(io::ErrorKind::UnexpectedEof),
+                FaultKind::Network,
+                "broke off",
+                true,
+            ),
+            (ureq::Error::Io(lookup), FaultKind::Network, "DNS", true),
+            (ureq::Error::HostNotFound, FaultKind::Network, "DNS", true),
+            (
+                ureq::Error::Timeout(ureq::Timeout::Connect),
+                FaultKind::Network,
+                "5 s",
+                true,
+            ),
+            (
+                ureq::Error::Timeout(ureq::Timeout::Global),
+                FaultKind::Network,
+                "30 s",
+                true,
+            ),
+            (
+                ureq::Error::ConnectProxyFailed("407".into()),
+                FaultKind::Network,
+                "proxy",
+                true,
+            ),
+            (
+                tls(CertificateError::UnknownIssuer),
+                FaultKind::Network,
+                "ca_file",
+                false,
+            ),
+            (
+                tls(CertificateError::NotValidYet),
+                FaultKind::Clock,
+                "clock",
+                false,
+            ),
+            (
+                tls(CertificateError::Expired),
+                FaultKind::Network,
+                "clock",
+                false,
+            ),
+            (
+                tls(CertificateError::NotValidForName),
+                FaultKind::Network,
+                "another name",
+                false,
+            ),
+            (
+                tls(CertificateError::Revoked),
+                FaultKind::Network,
+                "refused",
+                false,
+            ),
+        ];
+        for (error, kind, word, retried) in cases {
+            let name = format!("{error:?}");
+            let (fault, retry) = explain(error, "example.com:443", &Limits::default());
+            assert_eq!(
+                (fault.kind, retry != Retry::Never),
+                (kind, retried),
+                "{name}: {fault}"
+            );
+            assert!(fault.what.contains("example.com:443"), "{fault}");
+            assert!(fault.to_string().contains(word), "{name}: {fault}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_taken_with_its_credentials_and_another_kind_is_refused() {
+        let proxy = |url: &str| Proxy::Url {
+            url: url.to_owned(),
+            username: Some("us:er".into()),
+            password: Some(crate::config::Secret::new("p@ss/word")),
+        };
+        let taken = ureq_proxy(&proxy("http://proxy.example.com:3128"))
+            .unwrap()
+            .unwrap();
+        assert_eq!((taken.host(), taken.port()), ("proxy.example.com", 3128));
+        assert_eq!(taken.username(), Some("us:er"));
+        assert_eq!(taken.password(), Some("p@ss/word"));
+        assert!(ureq_proxy(&Proxy::None).unwrap().is_none());
+        for url in ["socks5://proxy:1080", "not a url", ""] {
+            let fault = ureq_proxy(&proxy(url)).unwrap_err();
+            assert_eq!(fault.kind, FaultKind::Network, "{url}");
+            assert!(!fault.to_string().contains("p@ss"), "{fault}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The one place where decisions are made.
+//!
+//! [`Engine::handle`] takes what happened and returns what to do. It reads no clock, draws no
+//! random number, waits for nothing and cannot fail, so every rule is tested as a list of
+//! moments and events. Who carries out an [`Effect`] adds no policy of its own.
+
+pub mod backoff;
+pub mod meter;
+pub mod outbox;
+mod polls;
+mod publish;
+pub mod settings;
+mod stop;
+mod view;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::state::alarms::Alarms;
+use crate::state::catalogue::{Catalogue, Series};
+use crate::state::fault::Fault;
+use crate::state::inventory::Inventory;
+use crate::state::polled::{self, Column, ListedMetric, PolledAlarm};
+use crate::state::time::{Minute, Mono, UnixMs};
+use crate::state::tracks::Tracks;
+use crate::topics::Names;
+use crate::topics::report::Happening;
+
+use meter::Meter;
+use outbox::{Outbox, Token};
+use polls::Polls;
+pub use settings::Settings;
+
+/// The two kinds of time, read at one moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now {
+    /// For waiting.
+    pub mono: Mono,
+    /// What our clock shows, right or wrong.
+    pub wall: UnixMs,
+}
+
+/// One batch for `GetMetricData`.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// What to ask; the series of a resource stand together.
+    pub series: Vec<Series>,
+    /// First minute of the window.
+    pub first: Minute,
+    /// The minute after its last.
+    pub end: Minute,
+    /// Newest minute that is settled now.
+    pub newest: Minute,
+}
+
+/// Something to ask AWS.
+#[derive(Clone, Debug)]
+pub enum Job {
+    /// List channels and endpoints.
+    Inventory,
+    /// List the series of the namespace.
+    Series,
+    /// Get data points.
+    Metrics(Question),
+    /// List alarms.
+    Alarms,
+}
+
+/// What AWS said.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Of [`Job::Inventory`].
+    Inventory(Result<polled::Inventory, Fault>),
+    /// Of [`Job::Series`].
+    Series(Result<Vec<ListedMetric>, Fault>),
+    /// Of [`Job::Metrics`], with the question it answers.
+    Metrics(Question, Result<Vec<Column>, Fault>),
+    /// Of [`Job::Alarms`].
+    Alarms(Result<Vec<PolledAlarm>, Fault>),
+}
+
+/// A finished job.
+#[derive(Clone, Debug)]
+pub struct Polled {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// When it began.
+    pub began: Mono,
+    /// How long it took.
+    pub took: Duration,
+    /// HTTP requests it needed.
+    pub requests: u64,
+    /// AWS's clock minus ours, in milliseconds, where an answer told it.
+    pub clock_offset_ms: Option<i64>,
+}
+
+/// News of the broker.
+#[derive(Clone, Debug)]
+pub enum BrokerEvent {
+    /// A session began.
+    Connected,
+    /// No session came about, or it ended; why.
+    Lost(String),
+    /// A publication was taken.
+    Acknowledged(Token),
+    /// A message on one of our subscriptions.
+    Received {
+        /// Its topic.
+        topic: String,
+        /// Its payload.
+        payload: Vec<u8>,
+        /// Whether the broker had kept it.
+        retained: bool,
+    },
+}
+
+/// Everything that can happen to the agent.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The process is up.
+    Started,
+    /// Time has passed.
+    Tick {
+        /// Resident memory, where it is known.
+        memory_bytes: Option<u64>,
+    },
+    /// A job is finished.
+    Polled(Polled),
+    /// News of the broker.
+    Broker(BrokerEvent),
+    /// Someone wants us to stop.
+    Stop,
+}
+
+/// One MQTT message, QoS 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// Comes back when the broker has taken it.
+    pub token: Token,
+    /// Full name.
+    pub topic: String,
+    /// Empty to clear a retained topic.
+    pub payload: String,
+    /// Whether the broker shall keep it.
+    pub retain: bool,
+}
+
+/// Everything the agent can be told to do.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Ask AWS.
+    Poll(Job),
+    /// Begin a session with the broker.
+    Connect,
+    /// Send.
+    Publish(Publication),
+    /// Tell the log.
+    Log(log::Level, String),
+    /// All is said: end the session and the process.
+    Finish,
+}
+
+/// The state of everything, and the rules.
+pub struct Engine {
+    settings: Settings,
+    names: Names,
+    rng: fastrand::Rng,
+    inventory: Inventory,
+    catalogue: Catalogue,
+    tracks: Tracks,
+    alarms: Alarms,
+    polls: Polls,
+    meter: Meter,
+    outbox: Outbox,
+    /// Messages told once that wait for room: events, then points.
+    happenings: VecDeque<Happening>,
+    told: view::Told,
+    broker: publish::Broker,
+    stopping: Option<stop::Stopping>,
+    started_at: UnixMs,
+    clock_offset_ms: i64,
+    memory_bytes: Option<u64>,
+    effects: Vec<Effect>,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet.
+    pub fn new(settings: Settings, now: Now) -> Engine {
+        Engine {
+            names: Names::new(&settings.base_topic, &settings.instance),
+            rng: fastrand::Rng::with_seed(settings.seed),
+            inventory: Inventory::default(),
+            catalogue: Catalogue::default(),
+            tracks: Tracks::default(),
+            alarms: Alarms::default(),
+            polls: Polls::new(&settings, now),
+            meter: Meter::default(),
+            outbox: Outbox::default(),
+            happenings: VecDeque::new(),
+            told: view::Told::default(),
+            broker: publish::Broker::default(),
+            stopping: None,
+            started_at: now.wall,
+            clock_offset_ms: 0,
+            memory_bytes: None,
+            effects: Vec::new(),
+            settings,
+        }
+    }
+
+    /// Takes what happened and tells what to do about it.
+    pub fn handle(&mut self, now: Now, event: Event) -> Vec<Effect> {
+        match event {
+            Event::Started => {
+                self.begin_view(now);
+                self.effects.push(Effect::Connect);
+            }
+            Event::Tick { memory_bytes } => self.memory_bytes = memory_bytes.or(self.memory_bytes),
+            Event::Polled(polled) => self.polled(now, polled),
+            Event::Broker(news) => self.broker_event(now, news),
+            Event::Stop => self.stop(now),
+        }
+        self.advance_polls(now);
+        self.review(now);
+        self.pump(now);
+        self.advance_stop(now);
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When to call [`Engine::handle`] again with a tick if nothing else happens; always
+    /// after `now`.
+    pub fn deadline(&self, now: Now) -> Mono {
+        let soonest = now.mono.after(Duration::from_millis(1));
+        let deadlines = [
+            self.polls.deadline(self.inventory.listings() > 0),
+            self.told.next_review,
+            self.broker_deadline(),
+            self.stopping.as_ref().map(|stopping| stopping.give_up_at),
+        ];
+        let next = deadlines.into_iter().flatten().min();
+        next.unwrap_or(now.mono.after(Duration::from_secs(60)))
+            .max(soonest)
+    }
+
+    /// AWS's time: ours, corrected by what its answers say.
+    fn aws_now(&self, now: Now) -> UnixMs {
+        now.wall.plus_ms(self.clock_offset_ms)
+    }
+
+    fn log(&mut self, level: log::Level, text: impl Into<String>) {
+        self.effects.push(Effect::Log(level, text.into()));
+    }
+}

@@ -1,0 +1,327 @@
+//! What the broker should hold, against what it has acknowledged.
+//!
+//! The outbox knows topics and fingerprints, never payloads: those are rendered when there is
+//! room to send them. So memory stays flat however long the broker is away, and a topic that
+//! changed ten times meanwhile goes out once, with the newest value.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use sha2::{Digest, Sha256};
+
+use crate::state::measure::Resource;
+use crate::state::time::Minute;
+use crate::topics::Topic;
+
+/// Publications that wait for their acknowledgement at the most.
+pub const IN_FLIGHT_MAX: usize = 64;
+
+/// The first half of the SHA-256 of a payload; all noughts for "cleared".
+type Fingerprint = [u8; 16];
+
+const CLEARED: Fingerprint = [0; 16];
+
+fn fingerprint(payload: &str) -> Fingerprint {
+    let mut half = CLEARED;
+    half.copy_from_slice(&Sha256::digest(payload.as_bytes())[..16]);
+    half
+}
+
+/// Names one publication until it is acknowledged.
+pub type Token = u64;
+
+/// What a publication was, for when its acknowledgement comes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sent {
+    /// A retained topic, or its clearing.
+    Retained(Topic),
+    /// A message that is told once.
+    Event,
+    /// A settled minute, with the fingerprint of its values.
+    Point(Resource, Minute, u64),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    wanted: bool,
+    queued: bool,
+    /// What was sent last in this session; `None` when the broker may hold anything.
+    sent: Option<Fingerprint>,
+    /// The publication that carried it, until it is acknowledged.
+    in_flight: Option<Token>,
+}
+
+/// See the module's text.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    entries: BTreeMap<Topic, Entry>,
+    queue: VecDeque<Topic>,
+    in_flight: HashMap<Token, Sent>,
+    next_token: Token,
+}
+
+/// A retained topic whose turn it is, with what to send: `None` clears it.
+pub struct Turn {
+    /// The topic.
+    pub topic: Topic,
+    /// The payload.
+    pub payload: Option<String>,
+}
+
+impl Outbox {
+    /// The topic is wanted and may have a new payload.
+    pub fn touch(&mut self, topic: Topic) {
+        let entry = self.entries.entry(topic.clone()).or_default();
+        entry.wanted = true;
+        if !entry.queued {
+            entry.queued = true;
+            self.queue.push_back(topic);
+        }
+    }
+
+    /// The topic is not wanted any more: the broker has to clear it.
+    pub fn remove(&mut self, topic: &Topic) {
+        if let Some(entry) = self.entries.get_mut(topic) {
+            entry.wanted = false;
+            if !entry.queued {
+                entry.queued = true;
+                self.queue.push_back(topic.clone());
+            }
+        }
+    }
+
+    /// A topic that the broker holds and nobody wants.
+    pub fn sweep(&mut self, topic: Topic) {
+        if self.entries.get(&topic).is_none_or(|entry| !entry.wanted) {
+            self.entries.entry(topic.clone()).or_default().sent = None;
+            self.remove(&topic);
+        }
+    }
+
+    /// Whether the topic is wanted.
+    pub fn wants(&self, topic: &Topic) -> bool {
+        self.entries.get(topic).is_some_and(|entry| entry.wanted)
+    }
+
+    /// All wanted topics, in order.
+    pub fn wanted(&self) -> impl Iterator<Item = &Topic> {
+        self.entries
+            .iter()
+            .filter(|(_, entry)| entry.wanted)
+            .map(|(topic, _)| topic)
+    }
+
+    /// A session began. The broker may have lost its store, so everything goes out again.
+    pub fn connected(&mut self) {
+        self.session_over();
+        for entry in self.entries.values_mut() {
+            entry.queued = true;
+        }
+        self.queue = self.entries.keys().cloned().collect();
+    }
+
+    /// The session is over: what was not acknowledged may not have arrived.
+    pub fn session_over(&mut self) {
+        self.in_flight.clear();
+        for entry in self.entries.values_mut() {
+            entry.sent = None;
+            entry.in_flight = None;
+        }
+    }
+
+    /// The broker's copy of this topic is not what was sent: it goes out again.
+    pub fn overwritten(&mut self, topic: Topic) {
+        if let Some(entry) = self.entries.get_mut(&topic).filter(|entry| entry.wanted) {
+            entry.sent = None;
+            self.touch(topic);
+        }
+    }
+
+    /// Nothing but this topic goes out any more.
+    pub fn say_last(&mut self, topic: Topic) {
+        for entry in self.entries.values_mut() {
+            entry.queued = false;
+        }
+        self.queue.clear();
+        self.touch(topic);
+    }
+
+    /// Whether another publication may be sent.
+    pub fn has_room(&self) -> bool {
+        self.in_flight.len() < IN_FLIGHT_MAX
+    }
+
+    /// How many topics wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// How many publications wait for their acknowledgement.
+    pub fn unacknowledged(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// How many points wait for their acknowledgement.
+    pub fn points_in_flight(&self) -> usize {
+        self.in_flight
+            .values()
+            .filter(|sent| matches!(sent, Sent::Point(..)))
+            .count()
+    }
+
+    /// Whether a clearing or payload of this topic waits to be sent or acknowledged.
+    pub fn is_pending(&self, topic: &Topic) -> bool {
+        self.entries
+            .get(topic)
+            .is_some_and(|entry| entry.queued || entry.in_flight.is_some())
+    }
+
+    /// The next topic that differs from what was sent. `render` gives the payload that a
+    /// wanted topic should have; `None` when it cannot be published.
+    pub fn next(&mut self, mut render: impl FnMut(&Topic) -> Option<String>) -> Option<Turn> {
+        while let Some(topic) = self.queue.pop_front() {
+            let Some(entry) = self.entries.get_mut(&topic) else {
+                continue;
+            };
+            entry.queued = false;
+            let payload = match entry.wanted {
+                false => None,
+                true => match render(&topic) {
+                    None => continue,
+                    rendered => rendered,
+                },
+            };
+            let print = payload.as_deref().map_or(CLEARED, fingerprint);
+            if entry.sent == Some(print) {
+                continue;
+            }
+            entry.sent = Some(print);
+            return Some(Turn { topic, payload });
+        }
+        None
+    }
+
+    /// Names a publication that is about to be sent.
+    pub fn send(&mut self, sent: Sent) -> Token {
+        self.next_token += 1;
+        if let Sent::Retained(topic) = &sent
+            && let Some(entry) = self.entries.get_mut(topic)
+        {
+            entry.in_flight = Some(self.next_token);
+        }
+        self.in_flight.insert(self.next_token, sent);
+        self.next_token
+    }
+
+    /// The broker has taken a publication.
+    pub fn acknowledged(&mut self, token: Token) -> Option<Sent> {
+        let sent = self.in_flight.remove(&token)?;
+        if let Sent::Retained(topic) = &sent
+            && let Some(entry) = self.entries.get_mut(topic)
+            && entry.in_flight == Some(token)
+        {
+            entry.in_flight = None;
+            let cleared = !entry.wanted && !entry.queued && entry.sent == Some(CLEARED);
+            if cleared {
+                self.entries.remove(topic);
+            }
+        }
+        Some(sent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(name: &str) -> Topic {
+        Topic::Channel(name.into())
+    }
+
+    /// Sends all that is due and returns it as `name=payload` lines.
+    fn drain(outbox: &mut Outbox, payload: &str) -> Vec<(String, Token)> {
+        let mut lines = Vec::new();
+        while let Some(turn) = outbox.next(|_| Some(payload.to_owned())) {
+            let Topic::Channel(name) = &turn.topic else {
+                panic!("not a test topic")
+            };
+            let line = format!("{name}={}", turn.payload.as_deref().unwrap_or(""));
+            lines.push((line, outbox.send(Sent::Retained(turn.topic))));
+        }
+        lines
+    }
+
+    fn names(lines: &[(String, Token)]) -> Vec<&str> {
+        lines.iter().map(|(line, _)| line.as_str()).collect()
+    }
+
+    #[test]
+    fn only_what_differs_goes_out() {
+        let mut outbox = Outbox::default();
+        outbox.touch(topic("a"));
+        outbox.touch(topic("a"));
+        assert_eq!(names(&drain(&mut outbox, "1")), ["a=1"]);
+        outbox.touch(topic("a"));
+        assert_eq!(names(&drain(&mut outbox, "1")), [""; 0]);
+        outbox.touch(topic("a"));
+        assert_eq!(names(&drain(&mut outbox, "2")), ["a=2"]);
+    }
+
+    #[test]
+    fn a_new_session_gets_everything_again_clearings_too() {
+        let mut outbox = Outbox::default();
+        outbox.touch(topic("b"));
+        outbox.touch(topic("a"));
+        drain(&mut outbox, "1");
+        outbox.session_over();
+        outbox.remove(&topic("b"));
+        outbox.connected();
+        assert_eq!(names(&drain(&mut outbox, "1")), ["a=1", "b="]);
+        // The clearing was never acknowledged, so the next session gets it once more.
+        outbox.connected();
+        let sent = drain(&mut outbox, "1");
+        assert_eq!(names(&sent), ["a=1", "b="]);
+        sent.iter()
+            .for_each(|(_, token)| assert!(outbox.acknowledged(*token).is_some()));
+        outbox.connected();
+        assert_eq!(names(&drain(&mut outbox, "1")), ["a=1"]);
+    }
+
+    #[test]
+    fn an_acknowledgement_of_an_old_session_counts_for_nothing() {
+        let mut outbox = Outbox::default();
+        outbox.touch(topic("a"));
+        let sent = drain(&mut outbox, "1");
+        outbox.connected();
+        assert_eq!(outbox.acknowledged(sent[0].1), None);
+        assert_eq!(names(&drain(&mut outbox, "1")), ["a=1"]);
+    }
+
+    #[test]
+    fn a_topic_that_comes_back_before_its_clearing_went_out_is_not_cleared() {
+        let mut outbox = Outbox::default();
+        outbox.touch(topic("a"));
+        drain(&mut outbox, "1");
+        outbox.remove(&topic("a"));
+        outbox.touch(topic("a"));
+        assert_eq!(names(&drain(&mut outbox, "1")), [""; 0]);
+    }
+
+    #[test]
+    fn what_others_left_is_swept_but_never_what_is_wanted() {
+        let mut outbox = Outbox::default();
+        outbox.touch(topic("mine"));
+        drain(&mut outbox, "1");
+        outbox.sweep(topic("mine"));
+        outbox.sweep(topic("old"));
+        assert_eq!(names(&drain(&mut outbox, "1")), ["old="]);
+    }
+
+    #[test]
+    fn a_copy_that_somebody_overwrote_goes_out_again() {
+        let mut outbox = Outbox::default();
+        outbox.touch(topic("a"));
+        drain(&mut outbox, "1");
+        outbox.overwritten(topic("a"));
+        assert_eq!(names(&drain(&mut outbox, "1")), ["a=1"]);
+    }
+}

@@ -1,0 +1,255 @@
+//! The broker: when to connect, what to send when there is room, what comes back.
+
+use std::time::Duration;
+
+use super::outbox::Sent;
+use super::{BrokerEvent, Effect, Engine, Now, Publication, backoff};
+use crate::state::measure::Resource;
+use crate::state::time::Mono;
+use crate::topics::report::Happening;
+use crate::topics::{PAYLOAD_BYTES_MAX, Topic, payload, report};
+
+/// Waits between two tries to reach the broker.
+const RECONNECT_FIRST: Duration = Duration::from_secs(1);
+const RECONNECT_MAX: Duration = Duration::from_secs(30);
+/// Messages told once that wait for the broker; the oldest go first.
+const HAPPENINGS_MAX: usize = 1000;
+
+/// What is known of the broker.
+#[derive(Clone, Debug, Default)]
+pub struct Broker {
+    pub(super) connected: bool,
+    /// When to try again.
+    retry_at: Option<Mono>,
+    failures: u32,
+    /// Why the last session ended, told once for each reason.
+    reason: Option<String>,
+    /// Publications that may be sent now, where their rate is limited.
+    allowance: f64,
+    allowance_at: Mono,
+    pub(super) acknowledged: u64,
+    events: u64,
+}
+
+impl Engine {
+    pub(super) fn broker_event(&mut self, now: Now, news: BrokerEvent) {
+        match news {
+            BrokerEvent::Connected => {
+                let again = self.broker.failures > 0 || self.broker.reason.is_some();
+                let text = if again {
+                    "mqtt: connected again"
+                } else {
+                    "mqtt: connected"
+                };
+                self.log(log::Level::Info, text);
+                self.broker.connected = true;
+                self.broker.failures = 0;
+                self.broker.reason = None;
+                self.broker.retry_at = None;
+                self.outbox.connected();
+            }
+            BrokerEvent::Lost(reason) => self.lost(now, reason),
+            BrokerEvent::Acknowledged(token) => {
+                self.broker.acknowledged += 1;
+                if let Some(Sent::Point(resource, minute, print)) = self.outbox.acknowledged(token)
+                {
+                    self.tracks.handed_out(&resource, minute, print);
+                }
+            }
+            BrokerEvent::Received {
+                topic,
+                payload,
+                retained,
+            } => {
+                self.received(now, &topic, &payload, retained);
+            }
+        }
+    }
+
+    fn lost(&mut self, now: Now, reason: String) {
+        self.broker.connected = false;
+        self.outbox.session_over();
+        self.polls.drop_points();
+        self.broker.failures += 1;
+        let random = self.rng.f64();
+        let wait = backoff::delay(self.broker.failures, RECONNECT_FIRST, RECONNECT_MAX, random);
+        self.broker.retry_at = Some(now.mono.after(wait));
+        if self.broker.reason.as_ref() != Some(&reason) && self.stopping.is_none() {
+            self.log(log::Level::Warn, format!("mqtt: {reason}; trying again"));
+            self.broker.reason = Some(reason);
+        }
+    }
+
+    fn received(&mut self, now: Now, topic: &str, payload: &[u8], retained: bool) {
+        // The will of an old session of ours may land after the new one began.
+        let is_status = topic == self.names.of(&Topic::Status);
+        if is_status && self.stopping.is_none() && payload != view_online() {
+            self.outbox.overwritten(Topic::Status);
+        }
+        if topic == self.names.refresh() && !retained {
+            self.refresh(now);
+        }
+    }
+
+    pub(super) fn broker_deadline(&self) -> Option<Mono> {
+        let limit = self.settings.publishes_per_second_max;
+        let throttled = self.broker.connected && limit > 0 && self.broker.allowance < 1.0;
+        let room = throttled && self.has_something_to_send();
+        let wait = Duration::from_secs_f64(1.0 / f64::from(limit.max(1)));
+        [
+            self.broker.retry_at,
+            room.then(|| self.broker.allowance_at.after(wait)),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn has_something_to_send(&self) -> bool {
+        self.outbox.waiting() > 0 || !self.happenings.is_empty() || !self.polls.points.is_empty()
+    }
+
+    /// Sends while there is room: first what the broker shall hold, then what happened, then
+    /// the minutes.
+    pub(super) fn pump(&mut self, now: Now) {
+        if self.broker.retry_at.is_some_and(|at| at <= now.mono) && self.stopping.is_none() {
+            self.broker.retry_at = None;
+            self.effects.push(Effect::Connect);
+        }
+        self.refill_allowance(now);
+        while self.broker.connected && self.outbox.has_room() && self.broker.allowance >= 1.0 {
+            let Some(publication) = self.next_publication(now) else {
+                break;
+            };
+            if self.settings.publishes_per_second_max > 0 {
+                self.broker.allowance -= 1.0;
+            }
+            self.effects.push(Effect::Publish(publication));
+        }
+    }
+
+    fn refill_allowance(&mut self, now: Now) {
+        let limit = f64::from(self.settings.publishes_per_second_max);
+        let passed = now.mono.since(self.broker.allowance_at).as_secs_f64();
+        let burst = limit.max(1.0);
+        self.broker.allowance = (self.broker.allowance + passed * limit).min(burst);
+        self.broker.allowance_at = now.mono;
+        if limit == 0.0 {
+            self.broker.allowance = 1.0;
+        }
+    }
+
+    fn next_publication(&mut self, now: Now) -> Option<Publication> {
+        if let Some(publication) = self.next_retained(now) {
+            return Some(publication);
+        }
+        if self.stopping.is_some() {
+            return None;
+        }
+        if let Some(happening) = self.happenings.pop_front() {
+            self.broker.events += 1;
+            let topic = self.names.event(happening.event_type);
+            let payload = report::event(&happening, self.started_at, self.broker.events);
+            let token = self.outbox.send(Sent::Event);
+            return Some(Publication {
+                token,
+                topic,
+                payload,
+                retain: false,
+            });
+        }
+        self.next_point()
+    }
+
+    fn next_retained(&mut self, now: Now) -> Option<Publication> {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        let mut oversize = Vec::new();
+        let turn = outbox.next(|topic| {
+            let payload = self.render(now, topic)?;
+            if payload.len() > PAYLOAD_BYTES_MAX {
+                oversize.push((self.names.of(topic), payload.len()));
+                return None;
+            }
+            Some(payload)
+        });
+        let publication = turn.map(|turn| Publication {
+            topic: self.names.of(&turn.topic),
+            payload: turn.payload.unwrap_or_default(),
+            retain: true,
+            token: outbox.send(Sent::Retained(turn.topic)),
+        });
+        self.outbox = outbox;
+        for (topic, bytes) in oversize {
+            let limit = PAYLOAD_BYTES_MAX;
+            let text = format!("{topic} is left out: {bytes} bytes are more than {limit}");
+            self.log(log::Level::Warn, text);
+        }
+        publication
+    }
+
+    fn next_point(&mut self) -> Option<Publication> {
+        loop {
+            let point = self.polls.points.pop_front()?;
+            let Some(payload) = self.render_point(&point) else {
+                continue;
+            };
+            let print = point.reading.fingerprint();
+            let topic = self.names.point(&point.resource);
+            let sent = Sent::Point(point.resource, point.reading.minute, print);
+            let token = self.outbox.send(sent);
+            return Some(Publication {
+                token,
+                topic,
+                payload,
+                retain: false,
+            });
+        }
+    }
+
+    fn render_point(&self, point: &crate::state::tracks::Point) -> Option<String> {
+        let requests = point.reading.by_status;
+        let window = crate::state::tracks::Window {
+            minutes: 1,
+            requests_4xx: requests[2],
+            requests_5xx: requests[3],
+        };
+        let of = self.described(&point.resource)?;
+        Some(payload::metrics(&payload::Metrics {
+            resource: &point.resource,
+            api: of.0,
+            channel_id: of.1,
+            level: self.settings.wish.level,
+            reading: &point.reading,
+            window,
+            freshness: point.freshness,
+            last_data: point.last_data,
+        }))
+    }
+
+    /// The API and channel of a resource that is still there.
+    pub(super) fn described<'a>(
+        &'a self,
+        resource: &'a Resource,
+    ) -> Option<(crate::state::model::Api, Option<&'a str>)> {
+        match resource {
+            Resource::Channel(id) => self.inventory.channel(id).map(|c| (c.api, Some(&*c.id))),
+            Resource::Endpoint(id) => self
+                .inventory
+                .endpoint(id)
+                .map(|e| (e.api, e.channel_id.as_deref())),
+        }
+    }
+
+    /// Tells something once, when the broker is there.
+    pub(super) fn tell(&mut self, happening: Happening) {
+        if self.happenings.len() >= HAPPENINGS_MAX {
+            self.happenings.pop_front();
+        }
+        self.happenings.push_back(happening);
+    }
+}
+
+/// The payload of `status` while we live.
+pub(super) fn view_online() -> &'static [u8] {
+    b"online"
+}

@@ -1,0 +1,39 @@
+//! What the engine is told at its start: the part of the config that its rules depend on.
+
+use std::time::Duration;
+
+use crate::state::time::UnixMs;
+use crate::state::wish::Wish;
+
+/// Everything that does not change while the process lives.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Version of the program.
+    pub version: &'static str,
+    /// The AWS region.
+    pub region: String,
+    /// First levels of every topic.
+    pub base_topic: String,
+    /// The next level.
+    pub instance: String,
+    /// What is watched.
+    pub wish: Wish,
+    /// Time between two inventory polls.
+    pub inventory_interval: Duration,
+    /// Time between two alarm polls.
+    pub alarms_interval: Duration,
+    /// Limit of publishes; 0: none.
+    pub publishes_per_second_max: u32,
+    /// Limit of a month's bill; 0: none.
+    pub monthly_budget_usd: f64,
+    /// What AWS takes for a thousand metrics.
+    pub price_per_1000_metrics_usd: f64,
+    /// Whether AWS is reached by TLS, which needs a clock that is not before `earliest_date`.
+    pub needs_clock: bool,
+    /// No honest clock shows an earlier date: when this version was made.
+    pub earliest_date: UnixMs,
+    /// Random, kept between runs.
+    pub agent_id: Option<String>,
+    /// Seed of every random choice.
+    pub seed: u64,
+}

@@ -1,0 +1,46 @@
+//! A clean stop: `offline` reaches the broker, or two seconds pass.
+
+use std::time::Duration;
+
+use super::{Effect, Engine, Now};
+use crate::state::time::Mono;
+use crate::topics::Topic;
+
+/// How long the broker may take to acknowledge `offline`.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);
+
+/// A stop that is under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopping {
+    /// When to go without the acknowledgement.
+    pub give_up_at: Mono,
+    finished: bool,
+}
+
+impl Engine {
+    pub(super) fn stop(&mut self, now: Now) {
+        if self.stopping.is_some() {
+            return;
+        }
+        self.log(log::Level::Info, "stopping");
+        self.stopping = Some(Stopping {
+            give_up_at: now.mono.after(GOODBYE_MAX),
+            finished: false,
+        });
+        self.outbox.say_last(Topic::Status);
+    }
+
+    /// Ends the process once nothing is left to say.
+    pub(super) fn advance_stop(&mut self, now: Now) {
+        let said = !self.broker.connected || !self.outbox.is_pending(&Topic::Status);
+        let Some(stopping) = &mut self.stopping else {
+            return;
+        };
+        if stopping.finished || !said && now.mono < stopping.give_up_at {
+            return;
+        }
+        stopping.finished = true;
+        stopping.give_up_at = Mono(Duration::MAX);
+        self.effects.push(Effect::Finish);
+    }
+}

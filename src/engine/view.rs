@@ -1,0 +1,489 @@
+//! What subscribers should see now, and what is news since they were last told.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use super::meter;
+use super::{Engine, Now};
+use crate::state::alarms::AlarmChange;
+use crate::state::health::{self, Evidence, Health, Ingest, Light};
+use crate::state::inventory::InventoryChanges;
+use crate::state::measure::Resource;
+use crate::state::model::Id;
+use crate::state::source::{Source, SourceState, SourceStatus};
+use crate::state::time::{Mono, UnixMs};
+use crate::topics::report::{self, AgentHealth, Happening, Sources, Summary};
+use crate::topics::{Topic, payload};
+
+/// How often what changes by time alone is looked at: freshness, health, stale sources.
+const REVIEW_INTERVAL: Duration = Duration::from_secs(5);
+/// `agent/stats` at most this often.
+const STATS_INTERVAL: Duration = Duration::from_secs(60);
+/// `agent` tells a new clock offset when it moved by more than this.
+const OFFSET_STEP_MS: i64 = 5_000;
+/// Commands to refresh are heeded at most this often.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
+/// Those of metrics, which cost money.
+const REFRESH_METRICS_INTERVAL: Duration = Duration::from_secs(300);
+
+/// What was last told, so that only news goes out.
+#[derive(Debug, Default)]
+pub struct Told {
+    sources: Sources,
+    online: BTreeMap<Source, bool>,
+    /// Something that `agent` shows has changed.
+    pub(super) agent_changed: bool,
+    /// Something that health and summary depend on has changed.
+    pub(super) review_all: bool,
+    pub(super) next_review: Option<Mono>,
+    next_stats: Mono,
+    health: HashMap<Id, Health>,
+    /// The last ingest of each channel that was not `unknown`.
+    ingest: HashMap<Id, Ingest>,
+    summary: Option<(Summary, UnixMs)>,
+    shown_offset_ms: Option<i64>,
+    refreshed: Option<Mono>,
+    refreshed_metrics: Option<Mono>,
+}
+
+impl Told {
+    /// The status of one source.
+    pub(super) fn source(&mut self, source: Source) -> &mut SourceStatus {
+        let unknown = || SourceStatus::new(false, UnixMs(0));
+        self.sources.entry(source).or_insert_with(unknown)
+    }
+
+    pub(super) fn learn_offset(&mut self, offset_ms: i64) {
+        let moved = self
+            .shown_offset_ms
+            .is_none_or(|s| (s - offset_ms).abs() > OFFSET_STEP_MS);
+        if moved {
+            self.shown_offset_ms = Some(offset_ms);
+            self.agent_changed = true;
+        }
+    }
+}
+
+impl Engine {
+    /// The topics that are there from the first moment.
+    pub(super) fn begin_view(&mut self, now: Now) {
+        for source in Source::ALL {
+            let wanted = self.polls.wants(source);
+            self.told
+                .sources
+                .insert(source, SourceStatus::new(wanted, now.wall));
+            if wanted {
+                self.told.online.insert(source, false);
+                self.outbox.touch(Topic::Source(source));
+            }
+        }
+        for topic in [
+            Topic::Status,
+            Topic::Agent,
+            Topic::Summary,
+            Topic::AgentStats,
+        ] {
+            self.outbox.touch(topic);
+        }
+        self.told.review_all = true;
+    }
+
+    /// Looks at what changes by time, and at what an answer may have changed.
+    pub(super) fn review(&mut self, now: Now) {
+        let due = self.told.next_review.is_none_or(|at| at <= now.mono);
+        if due {
+            self.told.next_review = Some(now.mono.after(REVIEW_INTERVAL));
+            let pace = self.pace(now);
+            for resource in self.tracks.review(pace) {
+                self.outbox.touch(Topic::Metrics(resource));
+            }
+        }
+        if due || self.told.agent_changed {
+            self.review_sources(now);
+        }
+        if due || std::mem::take(&mut self.told.review_all) {
+            self.review_health(now);
+            self.review_summary(now);
+        }
+        if std::mem::take(&mut self.told.agent_changed) {
+            self.outbox.touch(Topic::Agent);
+        }
+        if self.told.next_stats <= now.mono {
+            self.told.next_stats = now.mono.after(STATS_INTERVAL);
+            self.outbox.touch(Topic::AgentStats);
+        }
+    }
+
+    fn review_sources(&mut self, now: Now) {
+        for (source, status) in &self.told.sources {
+            if status.state == SourceState::Off {
+                continue;
+            }
+            let online = status.is_online(now.mono, self.polls.interval(*source));
+            if self.told.online.insert(*source, online) != Some(online) {
+                self.outbox.touch(Topic::Source(*source));
+                // What a source's failing means for the channels may have changed with it.
+                self.told.review_all = true;
+            }
+        }
+    }
+
+    fn review_health(&mut self, now: Now) {
+        let judged: Vec<(Id, Health)> = self
+            .inventory
+            .channels()
+            .map(|c| (c.id.clone(), self.judge(&c.id)))
+            .collect();
+        let before = std::mem::take(&mut self.told.health);
+        for (id, health) in &judged {
+            if before.get(id) != Some(health) {
+                self.tell_ingest(now, id, health);
+                self.outbox.touch(Topic::Health(id.clone()));
+            }
+        }
+        self.told
+            .ingest
+            .retain(|id, _| self.inventory.channel(id).is_some());
+        self.told.health = judged.into_iter().collect();
+    }
+
+    fn judge(&self, id: &Id) -> Health {
+        let resource = Resource::Channel(id.clone());
+        let state = self
+            .told
+            .sources
+            .get(&Source::Metrics)
+            .map(|status| status.state);
+        let Some(channel) = self.inventory.channel(id) else {
+            return Health::unknown();
+        };
+        health::judge(&Evidence {
+            channel,
+            track: self.tracks.get(&resource),
+            metrics_work: !matches!(state, Some(SourceState::Failing | SourceState::Off)),
+            alarms: self.alarms.active_of(id),
+            lost_after_minutes: self.lost_after_minutes(),
+        })
+    }
+
+    fn review_summary(&mut self, now: Now) {
+        let health: Vec<(&Id, &Health)> = self
+            .inventory
+            .channels()
+            .filter_map(|c| self.told.health.get_key_value(&c.id))
+            .collect();
+        let lost = health.iter().filter(|(_, h)| h.ingest == Ingest::Lost);
+        let active = self
+            .alarms
+            .iter()
+            .filter(|(_, alarm)| alarm.state == "ALARM");
+        let bytes = self
+            .tracks
+            .iter()
+            .filter(|(resource, _)| resource.is_channel());
+        let bytes = bytes.filter_map(|(_, track)| track.shown.egress_bytes);
+        let egress = bytes.fold(None, |sum: Option<f64>, b| Some(sum.unwrap_or(0.0) + b));
+        let mut light = health
+            .iter()
+            .map(|(_, h)| h.light)
+            .max()
+            .unwrap_or(Light::Unknown);
+        let active: Vec<Id> = active.map(|(_, alarm)| alarm.name.clone()).collect();
+        if !active.is_empty() {
+            // An alarm that belongs to no channel is still an alarm of the region.
+            light = light.max(Light::Warning);
+        }
+        let worst = health.iter().filter(|(_, h)| h.light >= Light::Warning);
+        let reasons = worst
+            .take(3)
+            .filter_map(|(id, h)| Some(format!("{id}: {}", h.reasons.first()?)));
+        let summary = Summary {
+            health: light,
+            reasons: reasons.collect(),
+            channels: self.inventory.channels().count(),
+            endpoints: self.inventory.endpoints().count(),
+            lost: lost.map(|(id, _)| (*id).clone()).collect(),
+            active,
+            egress_bits_per_second: egress.map(|bytes| (bytes * 8.0 / 60.0).round() as i64),
+        };
+        if self
+            .told
+            .summary
+            .as_ref()
+            .is_none_or(|(told, _)| *told != summary)
+        {
+            self.told.summary = Some((summary, now.wall));
+            self.outbox.touch(Topic::Summary);
+        }
+    }
+
+    /// The payload that a wanted topic should have now.
+    pub(super) fn render(&self, now: Now, topic: &Topic) -> Option<String> {
+        match topic {
+            Topic::Status => Some(match self.stopping {
+                Some(_) => "offline".to_owned(),
+                None => "online".to_owned(),
+            }),
+            Topic::Source(source) => {
+                let online = self.told.online.get(source).copied().unwrap_or(false);
+                Some(if online { "online" } else { "offline" }.to_owned())
+            }
+            Topic::Agent => Some(self.render_agent()),
+            Topic::AgentStats => Some(self.render_stats(now)),
+            Topic::Summary => {
+                let (summary, updated_at) = self.told.summary.as_ref()?;
+                Some(report::summary(summary, *updated_at))
+            }
+            Topic::Channel(id) => {
+                let channel = self.inventory.channel(id)?;
+                Some(payload::channel(channel, self.inventory.endpoints_of(id)))
+            }
+            Topic::Endpoint(id) => self.inventory.endpoint(id).map(payload::endpoint),
+            Topic::Alarm(key) => self.alarms.get(key).map(payload::alarm),
+            Topic::Health(id) => Some(payload::health(
+                self.inventory.channel(id)?,
+                self.told.health.get(id)?,
+            )),
+            Topic::Metrics(resource) => self.render_metrics(resource),
+            Topic::Stray(_) => None,
+        }
+    }
+
+    fn render_metrics(&self, resource: &Resource) -> Option<String> {
+        let track = self.tracks.get(resource)?;
+        let (api, channel_id) = self.described(resource)?;
+        Some(payload::metrics(&payload::Metrics {
+            resource,
+            api,
+            channel_id,
+            level: self.settings.wish.level,
+            reading: &track.shown,
+            window: track.window,
+            freshness: track.freshness,
+            last_data: track.last_data,
+        }))
+    }
+
+    fn render_agent(&self) -> String {
+        let (health, reasons) = self.agent_health();
+        report::agent(&report::Agent {
+            version: self.settings.version,
+            started_at: self.started_at,
+            agent_id: self.settings.agent_id.as_deref(),
+            account_id: self.account_id(),
+            region: &self.settings.region,
+            health,
+            reasons,
+            sources: &self.told.sources,
+            clock_offset_seconds: self
+                .told
+                .shown_offset_ms
+                .map(|ms| (ms + 500).div_euclid(1000)),
+        })
+    }
+
+    fn agent_health(&self) -> (AgentHealth, Vec<String>) {
+        let wanted = self
+            .told
+            .sources
+            .iter()
+            .filter(|(_, s)| s.state != SourceState::Off);
+        let (mut all, mut failing, mut starting) = (0, 0, 0);
+        let mut reasons = Vec::new();
+        for (source, status) in wanted {
+            all += 1;
+            match (&status.state, &status.error) {
+                (SourceState::Failing, Some(fault)) => {
+                    failing += 1;
+                    reasons.push(format!("{}: {fault}", source.as_str()));
+                }
+                (SourceState::Starting, _) => starting += 1,
+                _ => {}
+            }
+        }
+        if let Some(fault) = &self.polls.list_fault {
+            reasons.push(format!("metrics: the list of series: {fault}"));
+        }
+        let health = match (failing, starting) {
+            (0, 0) if reasons.is_empty() => AgentHealth::Ok,
+            (0, starting) if starting > 0 => AgentHealth::Starting,
+            (failing, _) if failing > 0 && failing == all => AgentHealth::Failing,
+            _ => AgentHealth::Degraded,
+        };
+        (health, reasons)
+    }
+
+    /// From the first ARN that holds it.
+    fn account_id(&self) -> Option<&str> {
+        let of = |arn: &'_ str| {
+            arn.split(':')
+                .nth(4)
+                .map(str::len)
+                .filter(|len| *len > 0)
+                .is_some()
+        };
+        let channels = self.inventory.channels().filter_map(|c| c.arn.as_deref());
+        let endpoints = self.inventory.endpoints().filter_map(|e| e.arn.as_deref());
+        let alarms = self.alarms.iter().map(|(_, alarm)| alarm.arn.as_str());
+        let arn = channels
+            .chain(endpoints)
+            .chain(alarms)
+            .find(|arn| of(arn))?;
+        arn.split(':')
+            .nth(4)
+            .filter(|part| part.bytes().all(|b| b.is_ascii_digit()))
+    }
+
+    fn render_stats(&self, now: Now) -> String {
+        let price = self.settings.price_per_1000_metrics_usd;
+        report::stats(&report::Stats {
+            sources: &self.told.sources,
+            series: (self.catalogue.matched, self.catalogue.unmatched),
+            metrics_billed: self.meter.metrics,
+            cost_usd: self.meter.usd(price),
+            forecast_usd: meter::forecast_usd(self.polls.forecast, price),
+            budget_usd: self.settings.monthly_budget_usd,
+            interval_seconds: self.polls.interval(Source::Metrics).as_secs(),
+            memory_bytes: self.memory_bytes,
+            publishes: self.broker.acknowledged,
+            updated_at: now.wall,
+        })
+    }
+
+    /// Every retained topic that is wanted, by full name, with its payload.
+    pub fn retained(&self, now: Now) -> BTreeMap<String, String> {
+        let rendered = self
+            .outbox
+            .wanted()
+            .map(|topic| (topic, self.render(now, topic)));
+        rendered
+            .filter_map(|(topic, payload)| Some((self.names.of(topic), payload?)))
+            .collect()
+    }
+
+    /// Whether every source that is wanted has been asked once.
+    pub fn all_asked(&self) -> bool {
+        self.told
+            .sources
+            .values()
+            .all(|s| s.state == SourceState::Off || s.polls > 0)
+    }
+
+    /// The faults of the sources that fail.
+    pub fn faults(&self) -> Vec<String> {
+        self.agent_health().1
+    }
+
+    pub(super) fn refresh(&mut self, now: Now) {
+        let allowed =
+            |last: Option<Mono>, interval| last.is_none_or(|last| now.mono.since(last) >= interval);
+        if !allowed(self.told.refreshed, REFRESH_INTERVAL) {
+            return;
+        }
+        self.told.refreshed = Some(now.mono);
+        let metrics = allowed(self.told.refreshed_metrics, REFRESH_METRICS_INTERVAL);
+        if metrics {
+            self.told.refreshed_metrics = Some(now.mono);
+        }
+        self.log(log::Level::Info, "a refresh was asked for");
+        self.polls.hasten(now.mono, metrics);
+    }
+
+    pub(super) fn tell_inventory(&mut self, now: Now, changes: &InventoryChanges) {
+        let rows = [
+            (
+                "channel_added",
+                "Channel",
+                "appeared",
+                &changes.channels.added,
+            ),
+            (
+                "channel_removed",
+                "Channel",
+                "is gone",
+                &changes.channels.removed,
+            ),
+            (
+                "endpoint_added",
+                "Origin endpoint",
+                "appeared",
+                &changes.endpoints.added,
+            ),
+            (
+                "endpoint_removed",
+                "Origin endpoint",
+                "is gone",
+                &changes.endpoints.removed,
+            ),
+        ];
+        for (event_type, kind, what, ids) in rows {
+            for id in ids {
+                let of_channel = event_type.starts_with("channel");
+                let owner = self
+                    .inventory
+                    .endpoint(id)
+                    .and_then(|e| e.channel_id.clone());
+                self.tell(Happening {
+                    event_type,
+                    time: self.aws_now(now),
+                    source: Source::MediaPackage.as_str(),
+                    channel_id: if of_channel { Some(id.clone()) } else { owner },
+                    endpoint_id: (!of_channel).then(|| id.clone()),
+                    alarm: None,
+                    state: None,
+                    previous_state: None,
+                    summary: format!("{kind} {id} {what}."),
+                });
+            }
+        }
+    }
+
+    pub(super) fn tell_alarms(&mut self, now: Now, changes: &[AlarmChange]) {
+        for change in changes {
+            let Some(alarm) = self.alarms.get(&change.name) else {
+                continue;
+            };
+            self.tell(Happening {
+                event_type: "alarm",
+                time: alarm.updated_at.unwrap_or(self.aws_now(now)),
+                source: alarm.source.as_str(),
+                channel_id: alarm.channel_id.clone(),
+                endpoint_id: alarm.endpoint_id.clone(),
+                alarm: Some(alarm.name.clone()),
+                summary: format!(
+                    "Alarm {} went from {} to {}.",
+                    alarm.name, change.from, change.to
+                ),
+                state: Some(change.to.clone()),
+                previous_state: Some(change.from.clone()),
+            });
+        }
+    }
+
+    /// Tells a change of ingest; what was merely not known before is no change.
+    fn tell_ingest(&mut self, now: Now, id: &Id, health: &Health) {
+        let to = health.ingest;
+        if to == Ingest::Unknown {
+            return;
+        }
+        let Some(from) = self
+            .told
+            .ingest
+            .insert(id.clone(), to)
+            .filter(|from| *from != to)
+        else {
+            return;
+        };
+        self.tell(Happening {
+            event_type: "ingest",
+            time: health.ingest_since.unwrap_or(self.aws_now(now)),
+            source: Source::Metrics.as_str(),
+            channel_id: Some(id.clone()),
+            endpoint_id: None,
+            alarm: None,
+            state: Some(to.as_str().to_owned()),
+            previous_state: Some(from.as_str().to_owned()),
+            summary: format!("Ingest of channel {id} is {}.", to.as_str()),
+        });
+    }
+}

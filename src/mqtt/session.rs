@@ -1,0 +1,194 @@
+//! One session with the broker, from CONNECT to its end.
+
+use std::sync::Mutex;
+
+use rumqttc::{
+    Broker as Address, Client, ConnectReturnCode, Connection, ConnectionError, Event, LastWill,
+    MqttOptions, NetworkOptions, Outgoing, Packet, QoS, Transport,
+};
+
+use super::{PACKET_BYTES_MAX, QUEUE_MAX, Shared, lock, tls};
+use crate::config;
+use crate::engine::BrokerEvent;
+use crate::engine::outbox::IN_FLIGHT_MAX;
+use crate::state::fault::Fault;
+
+/// A dead broker is noticed after one to two of these.
+const KEEP_ALIVE_SECONDS: u16 = 30;
+/// For DNS, TCP, TLS and CONNACK together.
+const CONNECT_SECONDS_MAX: u64 = 5;
+
+/// How the broker is reached and what every session begins with.
+pub struct Link {
+    options: MqttOptions,
+    shown: String,
+    subscriptions: Vec<String>,
+}
+
+impl Link {
+    /// # Errors
+    ///
+    /// A fault that names the file when a certificate or key cannot be used.
+    pub fn new(
+        config: &config::Mqtt,
+        will_topic: &str,
+        subscriptions: Vec<String>,
+    ) -> Result<Link, Fault> {
+        let address = Address::tcp(config.host.clone(), config.port);
+        let mut options = MqttOptions::new(config.client_id.clone(), address);
+        options.set_keep_alive(KEEP_ALIVE_SECONDS);
+        options.set_clean_session(true);
+        options.set_inflight(IN_FLIGHT_MAX as u16);
+        options.set_max_packet_size(PACKET_BYTES_MAX, PACKET_BYTES_MAX);
+        if let Some(username) = &config.username {
+            let password = config
+                .password
+                .as_ref()
+                .map_or("", |secret| secret.expose());
+            options.set_credentials(username.clone(), password.as_bytes().to_vec());
+        }
+        if !will_topic.is_empty() {
+            options.set_last_will(LastWill::new(will_topic, "offline", QoS::AtLeastOnce, true));
+        }
+        if config.tls {
+            options.set_transport(Transport::tls_with_config(
+                tls::client_config(config)?.into(),
+            ));
+        }
+        let scheme = if config.tls { "mqtts" } else { "mqtt" };
+        let shown = format!("{scheme}://{}:{}", config.host, config.port);
+        Ok(Link {
+            options,
+            shown,
+            subscriptions,
+        })
+    }
+
+    /// A new client for one session.
+    pub(super) fn open(&self) -> Result<(Client, Connection), String> {
+        let builder = Client::builder(self.options.clone()).capacity(QUEUE_MAX);
+        let built = builder.try_build();
+        let (client, mut connection) = built.map_err(|error| self.tell(&error.to_string()))?;
+        let mut network = NetworkOptions::new();
+        network.set_tcp_nodelay(true);
+        network.set_connection_timeout(CONNECT_SECONDS_MAX);
+        connection.eventloop.set_network_options(network);
+        Ok((client, connection))
+    }
+
+    fn tell(&self, what: &str) -> String {
+        format!("no session with {}: {what}", self.shown)
+    }
+
+    /// Why a session ended or did not begin, and what the reader can do.
+    pub(super) fn explain(&self, error: &ConnectionError) -> String {
+        let what = match error {
+            ConnectionError::ConnectionRefused(code) => refusal(*code).to_owned(),
+            ConnectionError::NetworkTimeout => {
+                format!("no answer within {CONNECT_SECONDS_MAX} s; check host, port and firewall")
+            }
+            ConnectionError::Tls(error) => format!(
+                "TLS: {error}; check [mqtt] ca_file, cert_file, key_file and this machine's clock"
+            ),
+            ConnectionError::Io(error) => match error.kind() {
+                std::io::ErrorKind::ConnectionRefused => {
+                    "connection refused; is the broker running on this port?".to_owned()
+                }
+                _ => error.to_string(),
+            },
+            other => other.to_string(),
+        };
+        self.tell(&what)
+    }
+}
+
+/// What the return code of a CONNACK means (MQTT 3.1.1 section 3.2.2.3).
+fn refusal(code: ConnectReturnCode) -> &'static str {
+    match code {
+        ConnectReturnCode::BadUserNamePassword => {
+            "the broker refuses the user name or password; check [mqtt] username and password"
+        }
+        ConnectReturnCode::NotAuthorized => {
+            "the broker does not let us in; check [mqtt] username, password and its access list"
+        }
+        ConnectReturnCode::BadClientId => {
+            "the broker refuses the client id; check [mqtt] client_id"
+        }
+        ConnectReturnCode::ServiceUnavailable => "the broker says that it is unavailable",
+        ConnectReturnCode::RefusedProtocolVersion => "the broker does not speak MQTT 3.1.1",
+        ConnectReturnCode::Success => "the broker accepted and left",
+    }
+}
+
+/// Runs a session to its end and tells why it ended.
+pub(super) fn run(
+    link: &Link,
+    shared: &Mutex<Shared>,
+    tell: &mut impl FnMut(BrokerEvent),
+) -> String {
+    let (client, mut connection) = match link.open() {
+        Ok(pair) => pair,
+        Err(reason) => return reason,
+    };
+    // Only the shared handle keeps the client alive: when that goes, the session ends.
+    let mut waiting = Some(client);
+    loop {
+        match connection.recv() {
+            Ok(Ok(event)) => {
+                if let Event::Incoming(Packet::ConnAck(_)) = &event
+                    && let Some(client) = waiting.take()
+                {
+                    begin(link, shared, client);
+                    tell(BrokerEvent::Connected);
+                } else if let Some(reason) = follow(shared, event, tell) {
+                    return link.tell(&reason);
+                }
+            }
+            Ok(Err(error)) => return link.explain(&error),
+            Err(_) => return link.tell("closed by us"),
+        }
+    }
+}
+
+fn begin(link: &Link, shared: &Mutex<Shared>, client: Client) {
+    for topic in &link.subscriptions {
+        // An empty queue takes a handful of subscriptions.
+        let _ = client.try_subscribe(topic.clone(), QoS::AtLeastOnce);
+    }
+    lock(shared).client = Some(client);
+}
+
+/// Keeps the books of what is in flight. A reason ends the session.
+fn follow(
+    shared: &Mutex<Shared>,
+    event: Event,
+    tell: &mut impl FnMut(BrokerEvent),
+) -> Option<String> {
+    match event {
+        Event::Outgoing(Outgoing::Publish(id)) if id != 0 => {
+            let mut shared = lock(shared);
+            if let Some(token) = shared.unnamed.pop_front() {
+                shared.named.insert(id, token);
+            }
+        }
+        Event::Incoming(Packet::PubAck(ack)) => {
+            let token = lock(shared).named.remove(&ack.pkid);
+            if let Some(token) = token {
+                tell(BrokerEvent::Acknowledged(token));
+            }
+        }
+        Event::Incoming(Packet::Publish(publish)) => tell(BrokerEvent::Received {
+            topic: String::from_utf8_lossy(&publish.topic).into_owned(),
+            payload: publish.payload.to_vec(),
+            retained: publish.retain,
+        }),
+        // Never more is sent than may be in flight, so a packet id that is still taken means
+        // that the broker acknowledges out of order.
+        Event::Outgoing(Outgoing::AwaitAck(_)) => {
+            return Some("the broker acknowledges out of order".to_owned());
+        }
+        Event::Outgoing(Outgoing::Disconnect) => return Some("closed by us".to_owned()),
+        _ => {}
+    }
+    None
+}

@@ -1,0 +1,149 @@
+//! What is measured of a channel or endpoint, and which CloudWatch series tells it.
+//!
+//! Source: the MediaPackage v1 user guide, "AWS Elemental MediaPackage live content metrics".
+
+use super::model::Id;
+use super::polled::Statistic;
+use super::wish::MetricsLevel;
+
+/// Whose metric it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Resource {
+    /// A channel, by its id.
+    Channel(Id),
+    /// An origin endpoint, by its id.
+    Endpoint(Id),
+}
+
+impl Resource {
+    /// The id of the channel or endpoint.
+    pub fn id(&self) -> &Id {
+        let (Resource::Channel(id) | Resource::Endpoint(id)) = self;
+        id
+    }
+
+    /// True for a channel.
+    pub fn is_channel(&self) -> bool {
+        matches!(self, Resource::Channel(_))
+    }
+}
+
+/// One series of a resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Measure {
+    /// Bytes that came in (channels).
+    IngressBytes,
+    /// Time MediaPackage took to answer the encoder (channels).
+    IngressResponseTime,
+    /// Bytes that went out.
+    EgressBytes,
+    /// Requests of players.
+    Requests,
+    /// Time MediaPackage took to answer players.
+    EgressResponseTime,
+    /// Requests by the first digit of their status, 2 to 5.
+    RequestsOf(u8),
+    /// Bytes that came in at one ingest endpoint (channels).
+    InputBytes(Id),
+    /// Whether this ingest endpoint feeds the origin endpoint (endpoints).
+    ActiveInput(Id),
+}
+
+impl Measure {
+    /// The metric's name.
+    pub fn metric(&self) -> &'static str {
+        match self {
+            Measure::IngressBytes | Measure::InputBytes(_) => "IngressBytes",
+            Measure::IngressResponseTime => "IngressResponseTime",
+            Measure::EgressBytes => "EgressBytes",
+            Measure::Requests | Measure::RequestsOf(_) => "EgressRequestCount",
+            Measure::EgressResponseTime => "EgressResponseTime",
+            Measure::ActiveInput(_) => "ActiveInput",
+        }
+    }
+
+    /// Sum for bytes and counts, Average for times, Maximum for flags.
+    pub fn statistic(&self) -> Statistic {
+        match self {
+            Measure::IngressResponseTime | Measure::EgressResponseTime => Statistic::Average,
+            Measure::ActiveInput(_) => Statistic::Maximum,
+            _ => Statistic::Sum,
+        }
+    }
+
+    /// Whether a channel's series of this measure is asked for before `ListMetrics` shows it:
+    /// it may be silent for weeks and then matter.
+    pub fn is_core(&self) -> bool {
+        match self {
+            Measure::RequestsOf(class) => *class >= 4,
+            Measure::InputBytes(_) | Measure::ActiveInput(_) => false,
+            _ => true,
+        }
+    }
+
+    /// The lowest level that asks for it.
+    pub fn level(&self, of_channel: bool) -> MetricsLevel {
+        match self {
+            _ if of_channel && self.is_core() => MetricsLevel::Channels,
+            Measure::InputBytes(_) => MetricsLevel::Standard,
+            Measure::EgressBytes | Measure::Requests => MetricsLevel::Standard,
+            _ => MetricsLevel::Full,
+        }
+    }
+}
+
+/// The series of every channel that are always asked for.
+pub const CORE: [Measure; 7] = [
+    Measure::IngressBytes,
+    Measure::IngressResponseTime,
+    Measure::EgressBytes,
+    Measure::Requests,
+    Measure::EgressResponseTime,
+    Measure::RequestsOf(4),
+    Measure::RequestsOf(5),
+];
+
+/// The dimension value of a status class.
+pub fn status_class(class: u8) -> &'static str {
+    match class {
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_measure_belongs_to_the_level_that_pays_for_it() {
+        use MetricsLevel::{Channels, Full, Standard};
+        let input = || Measure::InputBytes("i".into());
+        let active = || Measure::ActiveInput("i".into());
+        let cases = [
+            (Measure::IngressBytes, true, Channels),
+            (Measure::RequestsOf(4), true, Channels),
+            (Measure::RequestsOf(5), true, Channels),
+            (Measure::RequestsOf(2), true, Full),
+            (input(), true, Standard),
+            (Measure::EgressBytes, false, Standard),
+            (Measure::Requests, false, Standard),
+            (Measure::EgressResponseTime, false, Full),
+            (Measure::RequestsOf(5), false, Full),
+            (active(), false, Full),
+        ];
+        for (measure, of_channel, level) in cases {
+            assert_eq!(
+                measure.level(of_channel),
+                level,
+                "{measure:?} of channel: {of_channel}"
+            );
+        }
+        assert!(
+            CORE.iter()
+                .all(|m| m.is_core() && m.level(true) == Channels)
+        );
+    }
+}

@@ -1,0 +1,11 @@
+//! What subscribers see: the names of topics and the payloads they carry, both pure functions
+//! of state. This is the only place that writes a topic or a payload.
+
+pub mod name;
+pub mod payload;
+pub mod report;
+
+pub use name::{Names, Topic};
+
+/// The largest payload that is published. AWS IoT Core takes 128 KB with the topic.
+pub const PAYLOAD_BYTES_MAX: usize = 120 * 1024;

@@ -1,0 +1,186 @@
+//! The names of topics, `<base_topic>/<instance>/…`.
+
+use sha2::{Digest, Sha256};
+
+use crate::state::measure::Resource;
+use crate::state::model::Id;
+use crate::state::source::Source;
+
+/// An encoded level is cut at this length and told apart by a hash.
+const LEVEL_BYTES_MAX: usize = 100;
+
+/// A retained topic of ours. The order is the order in which a full set goes out: first who
+/// we are and whether we can be believed, then what there is, then how it does.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// `status`
+    Status,
+    /// `source/<name>`
+    Source(Source),
+    /// `agent`
+    Agent,
+    /// `summary`
+    Summary,
+    /// `channel/<id>`
+    Channel(Id),
+    /// `endpoint/<id>`
+    Endpoint(Id),
+    /// `alarm/<name>`, by the key under which it is held
+    Alarm(Id),
+    /// `channel/<id>/health`
+    Health(Id),
+    /// `channel/<id>/metrics` and `endpoint/<id>/metrics`
+    Metrics(Resource),
+    /// `agent/stats`
+    AgentStats,
+    /// A topic below our prefix that is not of this version or no longer wanted; by its name.
+    Stray(Id),
+}
+
+/// Writes topic names.
+#[derive(Clone, Debug)]
+pub struct Names {
+    prefix: String,
+}
+
+impl Names {
+    /// `base` without slash at either end; `instance` needs no encoding.
+    pub fn new(base: &str, instance: &str) -> Names {
+        Names {
+            prefix: format!("{base}/{instance}/"),
+        }
+    }
+
+    /// The prefix of all our topics, with its slash.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The full name of a retained topic.
+    pub fn of(&self, topic: &Topic) -> String {
+        match topic {
+            Topic::Status => self.below("status"),
+            Topic::Source(source) => self.below(&format!("source/{}", source.as_str())),
+            Topic::Agent => self.below("agent"),
+            Topic::Summary => self.below("summary"),
+            Topic::Channel(id) => self.below(&format!("channel/{}", level(id))),
+            Topic::Endpoint(id) => self.below(&format!("endpoint/{}", level(id))),
+            Topic::Alarm(key) => self.below(&format!("alarm/{}", alarm_level(key))),
+            Topic::Health(id) => self.below(&format!("channel/{}/health", level(id))),
+            Topic::Metrics(resource) => self.of_resource(resource, "metrics"),
+            Topic::AgentStats => self.below("agent/stats"),
+            Topic::Stray(name) => name.to_string(),
+        }
+    }
+
+    /// `channel/<id>/point` or `endpoint/<id>/point`, not retained.
+    pub fn point(&self, resource: &Resource) -> String {
+        self.of_resource(resource, "point")
+    }
+
+    /// `event/<type>`, not retained.
+    pub fn event(&self, event_type: &str) -> String {
+        self.below(&format!("event/{event_type}"))
+    }
+
+    /// `command/refresh`, subscribed.
+    pub fn refresh(&self) -> String {
+        self.below("command/refresh")
+    }
+
+    fn of_resource(&self, resource: &Resource, what: &str) -> String {
+        let (kind, id) = match resource {
+            Resource::Channel(id) => ("channel", id),
+            Resource::Endpoint(id) => ("endpoint", id),
+        };
+        self.below(&format!("{kind}/{}/{what}", level(id)))
+    }
+
+    fn below(&self, rest: &str) -> String {
+        format!("{}{rest}", self.prefix)
+    }
+}
+
+/// The level of an alarm. The part that tells a foreign account and region stays readable.
+fn alarm_level(key: &str) -> String {
+    match key.rsplit_once('\u{0}') {
+        Some((name, owner)) => format!("{}@{owner}", level(name)),
+        None => level(key),
+    }
+}
+
+/// One topic level of any text: what MQTT or a shell could misread is percent-encoded.
+pub fn level(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    if out.len() > LEVEL_BYTES_MAX {
+        out.truncate(LEVEL_BYTES_MAX);
+        out.push('~');
+        let digest = Sha256::digest(name.as_bytes());
+        digest
+            .iter()
+            .take(8)
+            .for_each(|byte| out.push_str(&format!("{byte:02x}")));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_name_becomes_one_valid_level() {
+        let long = "a".repeat(101);
+        let cases = [
+            ("Sport-1_hd.v2", "Sport-1_hd.v2".to_owned()),
+            ("real alarm/1", "real%20alarm%2F1".to_owned()),
+            ("a/b#c+d", "a%2Fb%23c%2Bd".to_owned()),
+            ("é\n", "%C3%A9%0A".to_owned()),
+            ("$x", "%24x".to_owned()),
+            (&long, format!("{}~9d0793397991b57a", "a".repeat(100))),
+            (&long[..100], "a".repeat(100)),
+        ];
+        for (name, wanted) in cases {
+            assert_eq!(level(name), wanted, "{name:?}");
+        }
+        let encoded_long = level(&"é".repeat(40));
+        assert_eq!(encoded_long.len(), 117);
+    }
+
+    #[test]
+    fn topics_are_named_as_the_contract_says() {
+        let names = Names::new("mediapackage", "eu-central-1");
+        let channel = Resource::Channel("a b".into());
+        let cases = [
+            (Topic::Status, "status"),
+            (Topic::Source(Source::MediaPackage), "source/mediapackage"),
+            (Topic::Health("a b".into()), "channel/a%20b/health"),
+            (Topic::Metrics(channel.clone()), "channel/a%20b/metrics"),
+            (
+                Topic::Alarm("real alarm/1".into()),
+                "alarm/real%20alarm%2F1",
+            ),
+            (
+                Topic::Alarm("x@y\u{0}1234.eu-west-1".into()),
+                "alarm/x%40y@1234.eu-west-1",
+            ),
+        ];
+        for (topic, wanted) in cases {
+            assert_eq!(
+                names.of(&topic),
+                format!("mediapackage/eu-central-1/{wanted}")
+            );
+        }
+        assert_eq!(
+            names.point(&channel),
+            "mediapackage/eu-central-1/channel/a%20b/point"
+        );
+    }
+}
