@@ -7,6 +7,7 @@
 pub mod backoff;
 pub mod meter;
 pub mod outbox;
+pub mod ownership;
 mod polls;
 mod publish;
 pub mod settings;
@@ -28,6 +29,7 @@ use crate::topics::report::Happening;
 
 use meter::Meter;
 use outbox::{Outbox, Token};
+use ownership::{Ownership, Store};
 use polls::Polls;
 pub use settings::Settings;
 
@@ -128,6 +130,8 @@ pub enum Event {
     Polled(Polled),
     /// News of the broker.
     Broker(BrokerEvent),
+    /// What the broker keeps below our prefix, or why that could not be read.
+    Store(Result<Store, String>),
     /// Someone wants us to stop.
     Stop,
 }
@@ -150,14 +154,16 @@ pub struct Publication {
 pub enum Effect {
     /// Ask AWS.
     Poll(Job),
+    /// Read what the broker keeps below our prefix, in a session of its own.
+    ReadStore,
     /// Begin a session with the broker.
     Connect,
     /// Send.
     Publish(Publication),
     /// Tell the log.
     Log(log::Level, String),
-    /// All is said: end the session and the process.
-    Finish,
+    /// All is said: end the session and the process. With a reason, it failed.
+    Finish(Option<String>),
 }
 
 /// The state of everything, and the rules.
@@ -176,6 +182,7 @@ pub struct Engine {
     happenings: VecDeque<Happening>,
     told: view::Told,
     broker: publish::Broker,
+    ownership: Ownership,
     stopping: Option<stop::Stopping>,
     started_at: UnixMs,
     clock_offset_ms: i64,
@@ -199,6 +206,7 @@ impl Engine {
             happenings: VecDeque::new(),
             told: view::Told::default(),
             broker: publish::Broker::default(),
+            ownership: Ownership::default(),
             stopping: None,
             started_at: now.wall,
             clock_offset_ms: 0,
@@ -213,15 +221,17 @@ impl Engine {
         match event {
             Event::Started => {
                 self.begin_view(now);
-                self.effects.push(Effect::Connect);
+                self.read_store();
             }
             Event::Tick { memory_bytes } => self.memory_bytes = memory_bytes.or(self.memory_bytes),
             Event::Polled(polled) => self.polled(now, polled),
             Event::Broker(news) => self.broker_event(now, news),
+            Event::Store(result) => self.store_read(now, result),
             Event::Stop => self.stop(now),
         }
         self.advance_polls(now);
         self.review(now);
+        self.advance_ownership(now);
         self.pump(now);
         self.advance_stop(now);
         std::mem::take(&mut self.effects)
@@ -235,6 +245,7 @@ impl Engine {
             self.polls.deadline(self.inventory.listings() > 0),
             self.told.next_review,
             self.broker_deadline(),
+            self.ownership.deadline(),
             self.stopping.as_ref().map(|stopping| stopping.give_up_at),
         ];
         let next = deadlines.into_iter().flatten().min();

@@ -16,13 +16,14 @@ use crate::topics::Topic;
 pub const IN_FLIGHT_MAX: usize = 64;
 
 /// The first half of the SHA-256 of a payload; all noughts for "cleared".
-type Fingerprint = [u8; 16];
+pub type Fingerprint = [u8; 16];
 
 const CLEARED: Fingerprint = [0; 16];
 
-fn fingerprint(payload: &str) -> Fingerprint {
+/// The fingerprint of a payload.
+pub fn fingerprint(payload: &[u8]) -> Fingerprint {
     let mut half = CLEARED;
-    half.copy_from_slice(&Sha256::digest(payload.as_bytes())[..16]);
+    half.copy_from_slice(&Sha256::digest(payload)[..16]);
     half
 }
 
@@ -168,6 +169,13 @@ impl Outbox {
             .count()
     }
 
+    /// What the broker should hold of a topic: `None` while that is still on its way.
+    pub fn settled(&self, topic: &Topic) -> Option<Fingerprint> {
+        let entry = self.entries.get(topic)?;
+        let settled = entry.wanted && !entry.queued && entry.in_flight.is_none();
+        entry.sent.filter(|_| settled)
+    }
+
     /// Whether a clearing or payload of this topic waits to be sent or acknowledged.
     pub fn is_pending(&self, topic: &Topic) -> bool {
         self.entries
@@ -190,7 +198,9 @@ impl Outbox {
                     rendered => rendered,
                 },
             };
-            let print = payload.as_deref().map_or(CLEARED, fingerprint);
+            let print = payload
+                .as_deref()
+                .map_or(CLEARED, |text| fingerprint(text.as_bytes()));
             if entry.sent == Some(print) {
                 continue;
             }

@@ -10,8 +10,8 @@ use crate::topics::report::Happening;
 use crate::topics::{PAYLOAD_BYTES_MAX, Topic, payload, report};
 
 /// Waits between two tries to reach the broker.
-const RECONNECT_FIRST: Duration = Duration::from_secs(1);
-const RECONNECT_MAX: Duration = Duration::from_secs(30);
+pub(super) const RECONNECT_FIRST: Duration = Duration::from_secs(1);
+pub(super) const RECONNECT_MAX: Duration = Duration::from_secs(30);
 /// Messages told once that wait for the broker; the oldest go first.
 const HAPPENINGS_MAX: usize = 1000;
 
@@ -46,6 +46,7 @@ impl Engine {
                 self.broker.failures = 0;
                 self.broker.reason = None;
                 self.broker.retry_at = None;
+                self.session_began();
                 self.outbox.connected();
             }
             BrokerEvent::Lost(reason) => self.lost(now, reason),

@@ -53,6 +53,10 @@ impl Told {
         self.sources.entry(source).or_insert_with(unknown)
     }
 
+    pub(super) fn source_state(&self, source: Source) -> Option<SourceState> {
+        self.sources.get(&source).map(|status| status.state)
+    }
+
     pub(super) fn learn_offset(&mut self, offset_ms: i64) {
         let moved = self
             .shown_offset_ms
@@ -270,7 +274,7 @@ impl Engine {
             version: self.settings.version,
             started_at: self.started_at,
             agent_id: self.settings.agent_id.as_deref(),
-            account_id: self.account_id(),
+            account_id: self.account_id().or(self.ownership.account_id.as_deref()),
             region: &self.settings.region,
             health,
             reasons,
@@ -314,7 +318,7 @@ impl Engine {
     }
 
     /// From the first ARN that holds it.
-    fn account_id(&self) -> Option<&str> {
+    pub(super) fn account_id(&self) -> Option<&str> {
         let of = |arn: &'_ str| {
             arn.split(':')
                 .nth(4)

@@ -38,6 +38,13 @@ impl Via {
             Via::Sqs => "sqs",
         }
     }
+
+    /// Reads what [`Via::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Via> {
+        [Via::Poll, Via::Sns, Via::Sqs]
+            .into_iter()
+            .find(|via| via.as_str() == text)
+    }
 }
 
 /// An alarm as it is published.
@@ -142,15 +149,19 @@ impl Alarms {
         self.listings
     }
 
-    /// Takes an alarm that the broker's store remembers. Distrusted: any poll overrides it.
-    pub fn adopt(&mut self, key: Id, alarm: Alarm, now: Mono) {
+    /// Takes an alarm that the broker's store remembers; false when it is known already.
+    /// Distrusted: any poll overrides it.
+    pub fn adopt(&mut self, alarm: Alarm, now: Mono) -> bool {
         let pushed = alarm.source != Via::Poll;
-        self.held.entry(key).or_insert(Held {
+        let known = self.held.contains_key(&alarm.name);
+        let held = Held {
             alarm,
             absences: 0,
             heard: now,
             pushed,
-        });
+        };
+        self.held.entry(held.alarm.name.clone()).or_insert(held);
+        !known
     }
 
     /// Takes a complete listing of a poll that began at `began`.
