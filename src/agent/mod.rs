@@ -1,6 +1,7 @@
 //! The shell round the engine: starts the threads, carries out effects, stops in order.
 
 pub mod check;
+mod clean;
 mod clock;
 mod once;
 mod poller;
@@ -29,6 +30,7 @@ use state_dir::StateDir;
 use threads::Threads;
 
 pub use check::check;
+pub use clean::clean;
 pub use once::once;
 
 /// Events that wait for the engine; who sends one more waits.

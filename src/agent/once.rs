@@ -32,7 +32,7 @@ pub fn once(config: &Config) -> Result<(), Failure> {
         }
     }
     let mut out = std::io::stdout().lock();
-    for (topic, payload) in engine.retained(clock.now()) {
+    for (topic, payload) in engine.retained() {
         if writeln!(out, "{topic}\t{payload}").is_err() {
             // Whoever read has seen enough.
             return Ok(());

@@ -119,7 +119,7 @@ impl Engine {
         }
         self.refill_allowance(now);
         while self.broker.connected && self.outbox.has_room() && self.broker.allowance >= 1.0 {
-            let Some(publication) = self.next_publication(now) else {
+            let Some(publication) = self.next_publication() else {
                 break;
             };
             if self.settings.publishes_per_second_max > 0 {
@@ -140,8 +140,8 @@ impl Engine {
         }
     }
 
-    fn next_publication(&mut self, now: Now) -> Option<Publication> {
-        if let Some(publication) = self.next_retained(now) {
+    fn next_publication(&mut self) -> Option<Publication> {
+        if let Some(publication) = self.next_retained() {
             return Some(publication);
         }
         if self.stopping.is_some() {
@@ -162,11 +162,11 @@ impl Engine {
         self.next_point()
     }
 
-    fn next_retained(&mut self, now: Now) -> Option<Publication> {
+    fn next_retained(&mut self) -> Option<Publication> {
         let mut outbox = std::mem::take(&mut self.outbox);
         let mut oversize = Vec::new();
         let turn = outbox.next(|topic| {
-            let payload = self.render(now, topic)?;
+            let payload = self.render(topic)?;
             if payload.len() > PAYLOAD_BYTES_MAX {
                 oversize.push((self.names.of(topic), payload.len()));
                 return None;

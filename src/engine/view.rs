@@ -36,7 +36,9 @@ pub struct Told {
     /// Something that health and summary depend on has changed.
     pub(super) review_all: bool,
     pub(super) next_review: Option<Mono>,
-    next_stats: Mono,
+    next_stats: Option<Mono>,
+    /// Taken once a minute, so that a new session does not bring a new one.
+    stats: Option<String>,
     health: HashMap<Id, Health>,
     /// The last ingest of each channel that was not `unknown`.
     ingest: HashMap<Id, Ingest>,
@@ -112,8 +114,14 @@ impl Engine {
         if std::mem::take(&mut self.told.agent_changed) {
             self.outbox.touch(Topic::Agent);
         }
-        if self.told.next_stats <= now.mono {
-            self.told.next_stats = now.mono.after(STATS_INTERVAL);
+        let due = match self.told.next_stats {
+            Some(at) => at <= now.mono,
+            // The first numbers are those of the first polls.
+            None => self.all_asked(),
+        };
+        if due {
+            self.told.next_stats = Some(now.mono.after(STATS_INTERVAL));
+            self.told.stats = Some(self.render_stats(now));
             self.outbox.touch(Topic::AgentStats);
         }
     }
@@ -222,7 +230,7 @@ impl Engine {
     }
 
     /// The payload that a wanted topic should have now.
-    pub(super) fn render(&self, now: Now, topic: &Topic) -> Option<String> {
+    pub(super) fn render(&self, topic: &Topic) -> Option<String> {
         match topic {
             Topic::Status => Some(match self.stopping {
                 Some(_) => "offline".to_owned(),
@@ -233,7 +241,7 @@ impl Engine {
                 Some(if online { "online" } else { "offline" }.to_owned())
             }
             Topic::Agent => Some(self.render_agent()),
-            Topic::AgentStats => Some(self.render_stats(now)),
+            Topic::AgentStats => self.told.stats.clone(),
             Topic::Summary => {
                 let (summary, updated_at) = self.told.summary.as_ref()?;
                 Some(report::summary(summary, *updated_at))
@@ -355,11 +363,11 @@ impl Engine {
     }
 
     /// Every retained topic that is wanted, by full name, with its payload.
-    pub fn retained(&self, now: Now) -> BTreeMap<String, String> {
+    pub fn retained(&self) -> BTreeMap<String, String> {
         let rendered = self
             .outbox
             .wanted()
-            .map(|topic| (topic, self.render(now, topic)));
+            .map(|topic| (topic, self.render(topic)));
         rendered
             .filter_map(|(topic, payload)| Some((self.names.of(topic), payload?)))
             .collect()

@@ -6,7 +6,7 @@ use rumqttc::{Client, Connection, Event, Packet, PublishOptions, QoS};
 
 use super::session::Link;
 use crate::aws::Stop;
-use crate::engine::outbox::fingerprint;
+use crate::engine::outbox::{IN_FLIGHT_MAX, fingerprint};
 use crate::engine::ownership::{Kept, Store};
 use crate::topics::memory;
 
@@ -117,4 +117,37 @@ impl Reading<'_> {
         }
         Ok(())
     }
+}
+
+/// Clears retained topics; returns when the broker has taken every clearing.
+///
+/// # Errors
+///
+/// Why there was no session, or why it ended early, in words.
+pub fn clear(link: &Link, topics: &[Box<str>]) -> Result<(), String> {
+    let (client, mut connection) = link.open()?;
+    let mut waiting = topics.iter();
+    let mut unacknowledged = 0_usize;
+    let mut begun = false;
+    loop {
+        while begun && unacknowledged < IN_FLIGHT_MAX {
+            let Some(topic) = waiting.next() else { break };
+            let options = PublishOptions::new(QoS::AtLeastOnce).retained();
+            let sent = client.try_publish(topic.to_string(), Vec::new(), options);
+            sent.map_err(|error| error.to_string())?;
+            unacknowledged += 1;
+        }
+        if begun && unacknowledged == 0 {
+            break;
+        }
+        let event = connection.recv().map_err(|_| "closed by us".to_owned())?;
+        match event.map_err(|error| link.explain(&error))? {
+            Event::Incoming(Packet::ConnAck(_)) => begun = true,
+            Event::Incoming(Packet::PubAck(_)) => unacknowledged = unacknowledged.saturating_sub(1),
+            _ => {}
+        }
+    }
+    let _ = client.try_disconnect_now();
+    let _ = connection.recv_timeout(STOP_CHECK_INTERVAL);
+    Ok(())
 }
