@@ -4,12 +4,16 @@ use std::io::Write;
 
 use crate::aws::Stop;
 use crate::config::Config;
+use crate::engine::StoreRequest;
 use crate::engine::ownership::Store;
 use crate::error::Failure;
 use crate::mqtt::{Link, store};
 use crate::topics::Names;
 use crate::topics::memory::Memory;
 use crate::topics::name::discovery_prefix;
+
+/// Times the store is read and cleared; one brings thousands of topics.
+const ROUNDS_MAX: usize = 20;
 
 /// Clears what is kept below this instance's prefix and its own discovery documents, and
 /// nothing else.
@@ -33,25 +37,33 @@ pub fn clean(config: &Config, force: bool) -> Result<(), Failure> {
         )));
     }
     let discovery = discovery_prefix(&config.home_assistant.discovery_prefix, &config.instance);
-    let documents = read(&link, &discovery)?;
-    let kept = ours.topics.into_iter().chain(documents.topics);
-    let topics: Vec<Box<str>> = kept.map(|kept| kept.topic).collect();
-    store::clear(&link, &topics).map_err(Failure::failed)?;
-    let left = read(&link, names.prefix())?.topics.len() + read(&link, &discovery)?.topics.len();
-    if left > 0 {
-        return Err(Failure::failed(format!(
-            "the broker still keeps {left} topics; check its access list, or run clean again"
-        )));
+    let mut cleared = 0;
+    for prefix in [names.prefix(), &discovery] {
+        cleared += clear(&link, prefix)?;
     }
     // Whoever reads may have seen enough.
-    let _ = writeln!(
-        std::io::stdout(),
-        "cleared {} retained topics",
-        topics.len()
-    );
+    let _ = writeln!(std::io::stdout(), "cleared {cleared} retained topics");
     Ok(())
 }
 
+/// Clears until nothing is found: a broker does not always send all that it keeps at once.
+fn clear(link: &Link, prefix: &str) -> Result<usize, Failure> {
+    let mut cleared = 0;
+    for _ in 0..ROUNDS_MAX {
+        let found = read(link, prefix)?.topics;
+        if found.is_empty() {
+            return Ok(cleared);
+        }
+        let topics: Vec<Box<str>> = found.into_iter().map(|kept| kept.topic).collect();
+        store::clear(link, &topics).map_err(Failure::failed)?;
+        cleared += topics.len();
+    }
+    Err(Failure::failed(format!(
+        "the broker still keeps topics below {prefix} after {ROUNDS_MAX} rounds; check its \
+         access list, and that nobody else writes there"
+    )))
+}
+
 fn read(link: &Link, prefix: &str) -> Result<Store, Failure> {
-    store::read(link, prefix, &Stop::new()).map_err(Failure::failed)
+    store::read(link, prefix, StoreRequest::default(), &Stop::new()).map_err(Failure::failed)
 }

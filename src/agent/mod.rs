@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::aws::clock::AwsClock;
 use crate::aws::{Clients, Stop};
 use crate::config::Config;
-use crate::engine::{Effect, Engine, Event, Job, Settings};
+use crate::engine::{Effect, Engine, Event, Job, Settings, StoreRequest};
 use crate::error::Failure;
 use crate::mqtt;
 use crate::state::fault::Fault;
@@ -177,13 +177,13 @@ fn start_reader(
     prefix: &str,
     events: &SyncSender<Event>,
     stop: &Stop,
-) -> Result<SyncSender<()>, Failure> {
+) -> Result<SyncSender<StoreRequest>, Failure> {
     let link = mqtt::Link::reader(&config.mqtt).map_err(failed)?;
     let (asks, inbox) = sync_channel(1);
     let (prefix, events, stop) = (prefix.to_owned(), events.clone(), stop.clone());
     threads.spawn("mqtt-read", move || {
-        for () in inbox {
-            let store = mqtt::store::read(&link, &prefix, &stop);
+        for request in inbox {
+            let store = mqtt::store::read(&link, &prefix, request, &stop);
             if events.send(Event::Store(store)).is_err() {
                 return;
             }
@@ -197,7 +197,7 @@ struct Shell {
     clock: Clock,
     jobs: Jobs,
     broker: mqtt::Broker,
-    reader: SyncSender<()>,
+    reader: SyncSender<StoreRequest>,
     memory_at: Option<Mono>,
 }
 
@@ -240,9 +240,9 @@ impl Shell {
             Effect::Connect => self.broker.connect(),
             Effect::Publish(publication) => self.broker.publish(publication),
             Effect::Log(level, text) => log::log!(level, "{text}"),
-            Effect::ReadStore => {
-                // A full channel holds the same wish already.
-                let _ = self.reader.try_send(());
+            Effect::ReadStore(request) => {
+                // The engine never asks twice at a time.
+                let _ = self.reader.try_send(request);
             }
             // The loop's own.
             Effect::Finish(_) => {}

@@ -24,7 +24,8 @@ pub fn once(config: &Config) -> Result<(), Failure> {
             match effect {
                 Effect::Poll(job) => waiting.push(Event::Polled(poller.answer(job))),
                 Effect::Log(level, text) => log::log!(level, "{text}"),
-                Effect::ReadStore | Effect::Connect | Effect::Publish(_) | Effect::Finish(_) => {}
+                Effect::ReadStore(_) | Effect::Connect | Effect::Publish(_) | Effect::Finish(_) => {
+                }
             }
         }
         if engine.all_asked() {

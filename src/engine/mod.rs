@@ -116,6 +116,15 @@ pub enum BrokerEvent {
     },
 }
 
+/// What of the broker's store is to be read.
+#[derive(Clone, Debug, Default)]
+pub struct StoreRequest {
+    /// Only what has to be known before anything goes out; everything else waits for it.
+    pub at_start: bool,
+    /// Full names of topics that should be there.
+    pub expected: Vec<String>,
+}
+
 /// Everything that can happen to the agent.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -155,7 +164,7 @@ pub enum Effect {
     /// Ask AWS.
     Poll(Job),
     /// Read what the broker keeps below our prefix, in a session of its own.
-    ReadStore,
+    ReadStore(StoreRequest),
     /// Begin a session with the broker.
     Connect,
     /// Send.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::outbox::Fingerprint;
 use super::publish::{RECONNECT_FIRST, RECONNECT_MAX};
-use super::{Effect, Engine, Now, backoff};
+use super::{Effect, Engine, Now, StoreRequest, backoff};
 use crate::state::source::{Source, SourceState};
 use crate::state::time::Mono;
 use crate::state::wish::{AlarmsKept, MetricsLevel};
@@ -25,6 +25,8 @@ const OTHER_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 const LISTINGS_BEFORE_SWEEP: u64 = 2;
 /// How often what could not be swept yet is looked at again.
 const SWEEP_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Where so many strays were, there may be more than the broker sent at once.
+const SWEPT_BEFORE_ANOTHER_LOOK: usize = 500;
 /// Topics named in one line of the log.
 const NAMED_MAX: usize = 5;
 /// Alarms taken up from the store.
@@ -86,7 +88,14 @@ impl Engine {
         if !self.ownership.reading {
             self.ownership.reading = true;
             self.ownership.read_at = None;
-            self.effects.push(Effect::ReadStore);
+            let at_start = !self.ownership.ours;
+            let settled = self
+                .outbox
+                .wanted()
+                .filter(|t| self.outbox.settled(t).is_some());
+            let expected = settled.map(|topic| self.names.of(topic)).collect();
+            self.effects
+                .push(Effect::ReadStore(StoreRequest { at_start, expected }));
         }
     }
 
@@ -329,6 +338,9 @@ impl Engine {
         let again = !later.is_empty();
         self.ownership.unswept = later;
         self.ownership.sweep_at = again.then(|| now.mono.after(SWEEP_CHECK_INTERVAL));
+        if swept >= SWEPT_BEFORE_ANOTHER_LOOK {
+            self.ownership.verified = false;
+        }
         if swept > 0 {
             let text = format!("mqtt: clearing {swept} retained topics that are not wanted");
             self.log(log::Level::Info, text);
