@@ -360,6 +360,13 @@ impl Engine {
             ("alarm", _) => {
                 !self.adopts_alarms() || self.alarms.listings() >= LISTINGS_BEFORE_SWEEP
             }
+            ("status" | "agent" | "summary", "") | ("agent", "stats") => false,
+            ("source", name) => {
+                let source = Source::ALL
+                    .into_iter()
+                    .find(|source| source.as_str() == name);
+                source.is_none_or(|source| !self.polls.wants(source))
+            }
             _ => true,
         }
     }

@@ -12,6 +12,11 @@ use crate::topics::{PAYLOAD_BYTES_MAX, Topic, payload, report};
 /// Waits between two tries to reach the broker.
 pub(super) const RECONNECT_FIRST: Duration = Duration::from_secs(1);
 pub(super) const RECONNECT_MAX: Duration = Duration::from_secs(30);
+/// A session that ends sooner was ended by somebody.
+const SHORT_SESSION: Duration = Duration::from_secs(10);
+/// So many of them in a row, each begun at the first try, and none before that held: another
+/// client has our client id, and each of us throws the other out (MQTT 3.1.1 section 3.1.4).
+const SHORT_SESSIONS_MAX: u32 = 5;
 /// Messages told once that wait for the broker; the oldest go first.
 const HAPPENINGS_MAX: usize = 1000;
 
@@ -22,6 +27,10 @@ pub struct Broker {
     /// When to try again.
     retry_at: Option<Mono>,
     failures: u32,
+    began: Option<Mono>,
+    short_sessions: u32,
+    /// Whether a session has ever held.
+    held: bool,
     /// Why the last session ended, told once for each reason.
     reason: Option<String>,
     /// Publications that may be sent now, where their rate is limited.
@@ -43,6 +52,7 @@ impl Engine {
                 };
                 self.log(log::Level::Info, text);
                 self.broker.connected = true;
+                self.broker.began = Some(now.mono);
                 self.broker.failures = 0;
                 self.broker.reason = None;
                 self.broker.retry_at = None;
@@ -68,6 +78,7 @@ impl Engine {
     }
 
     fn lost(&mut self, now: Now, reason: String) {
+        self.count_session(now);
         self.broker.connected = false;
         self.outbox.session_over();
         self.polls.drop_points();
@@ -78,6 +89,29 @@ impl Engine {
         if self.broker.reason.as_ref() != Some(&reason) && self.stopping.is_none() {
             self.log(log::Level::Warn, format!("mqtt: {reason}; trying again"));
             self.broker.reason = Some(reason);
+        }
+    }
+
+    /// Notices that another client takes our sessions over.
+    fn count_session(&mut self, now: Now) {
+        let Some(began) = self.broker.began.take() else {
+            self.broker.short_sessions = 0;
+            return;
+        };
+        if now.mono.since(began) >= SHORT_SESSION {
+            self.broker.held = true;
+            self.broker.short_sessions = 0;
+            return;
+        }
+        self.broker.short_sessions += 1;
+        if self.broker.short_sessions >= SHORT_SESSIONS_MAX && !self.broker.held {
+            self.refuse(
+                now,
+                "the broker ended every session within seconds, as it does when another client \
+                 has the same client id; give this one an id of its own ([mqtt] client_id, or \
+                 instance)"
+                    .to_owned(),
+            );
         }
     }
 

@@ -78,19 +78,11 @@ impl Engine {
             self.told
                 .sources
                 .insert(source, SourceStatus::new(wanted, now.wall));
-            if wanted {
-                self.told.online.insert(source, false);
-                self.outbox.touch(Topic::Source(source));
-            }
         }
-        for topic in [
-            Topic::Status,
-            Topic::Agent,
-            Topic::Summary,
-            Topic::AgentStats,
-        ] {
-            self.outbox.touch(topic);
-        }
+        // The rest waits for a first answer: what the broker holds from before is nearer to
+        // the truth than "nothing is known yet".
+        self.outbox.touch(Topic::Status);
+        self.outbox.touch(Topic::Agent);
         self.told.review_all = true;
     }
 
@@ -128,7 +120,7 @@ impl Engine {
 
     fn review_sources(&mut self, now: Now) {
         for (source, status) in &self.told.sources {
-            if status.state == SourceState::Off {
+            if matches!(status.state, SourceState::Off | SourceState::Starting) {
                 continue;
             }
             let online = status.is_online(now.mono, self.polls.interval(*source));
@@ -179,6 +171,9 @@ impl Engine {
     }
 
     fn review_summary(&mut self, now: Now) {
+        if self.told.source_state(Source::MediaPackage) == Some(SourceState::Starting) {
+            return;
+        }
         let health: Vec<(&Id, &Health)> = self
             .inventory
             .channels()
