@@ -5,12 +5,14 @@
 //! moments and events. Who carries out an [`Effect`] adds no policy of its own.
 
 pub mod backoff;
+mod cycle;
 pub mod meter;
 pub mod outbox;
 mod polls;
 mod publish;
 pub mod settings;
 mod stop;
+mod timer;
 mod view;
 
 use std::collections::VecDeque;
