@@ -210,7 +210,8 @@ impl Engine {
             series,
             columns,
             first,
-            newest,
+            // The answer has told AWS's time anew: what is not settled by that is not final.
+            newest: newest.min(self.newest_settled(now)),
         };
         let points = self.tracks.apply(&answer, pace);
         let mut resources: Vec<Resource> = answer.series.into_iter().map(|s| s.resource).collect();

@@ -4,6 +4,7 @@
 //! random number, waits for nothing and cannot fail, so every rule is tested as a list of
 //! moments and events. Who carries out an [`Effect`] adds no policy of its own.
 
+mod aws_time;
 pub mod backoff;
 mod cycle;
 pub mod meter;
@@ -12,6 +13,8 @@ mod polls;
 mod publish;
 pub mod settings;
 mod stop;
+#[cfg(test)]
+mod tests;
 mod timer;
 mod view;
 
@@ -28,6 +31,7 @@ use crate::state::tracks::Tracks;
 use crate::topics::Names;
 use crate::topics::report::Happening;
 
+use aws_time::AwsTime;
 use meter::Meter;
 use outbox::{Outbox, Token};
 use polls::Polls;
@@ -79,6 +83,18 @@ pub enum Outcome {
     Metrics(Question, Result<Vec<Column>, Fault>),
     /// Of [`Job::Alarms`].
     Alarms(Result<Vec<PolledAlarm>, Fault>),
+}
+
+impl Outcome {
+    /// Whether AWS gave what was asked.
+    fn is_good(&self) -> bool {
+        match self {
+            Outcome::Inventory(result) => result.is_ok(),
+            Outcome::Series(result) => result.is_ok(),
+            Outcome::Metrics(_, result) => result.is_ok(),
+            Outcome::Alarms(result) => result.is_ok(),
+        }
+    }
 }
 
 /// A finished job.
@@ -180,7 +196,7 @@ pub struct Engine {
     broker: publish::Broker,
     stopping: Option<stop::Stopping>,
     started_at: UnixMs,
-    clock_offset_ms: i64,
+    aws_time: AwsTime,
     memory_bytes: Option<u64>,
     effects: Vec<Effect>,
 }
@@ -203,7 +219,7 @@ impl Engine {
             broker: publish::Broker::default(),
             stopping: None,
             started_at: now.wall,
-            clock_offset_ms: 0,
+            aws_time: AwsTime::default(),
             memory_bytes: None,
             effects: Vec::new(),
             settings,
@@ -233,8 +249,10 @@ impl Engine {
     /// after `now`.
     pub fn deadline(&self, now: Now) -> Mono {
         let soonest = now.mono.after(Duration::from_millis(1));
+        let polls = self.polls.deadline(self.inventory.listings() > 0);
         let deadlines = [
-            self.polls.deadline(self.inventory.listings() > 0),
+            // Who stops asks nothing more.
+            polls.filter(|_| self.stopping.is_none()),
             self.told.next_review,
             self.broker_deadline(),
             self.stopping.as_ref().map(|stopping| stopping.give_up_at),
@@ -244,9 +262,9 @@ impl Engine {
             .max(soonest)
     }
 
-    /// AWS's time: ours, corrected by what its answers say.
+    /// AWS's time, as its answers tell it.
     fn aws_now(&self, now: Now) -> UnixMs {
-        now.wall.plus_ms(self.clock_offset_ms)
+        self.aws_time.at(now)
     }
 
     fn log(&mut self, level: log::Level, text: impl Into<String>) {

@@ -164,7 +164,11 @@ impl Engine {
 
     /// Takes the end of a job.
     pub(super) fn polled(&mut self, now: Now, polled: Polled) {
-        self.learn_offset(polled.clock_offset_ms);
+        if let Some(offset_ms) = polled.clock_offset_ms {
+            self.aws_time
+                .learn(now, offset_ms, polled.outcome.is_good());
+            self.told.learn_offset(offset_ms);
+        }
         let random = self.rng.f64();
         let (began, took) = (polled.began, polled.took);
         let source = match &polled.outcome {
@@ -204,12 +208,6 @@ impl Engine {
                 }
             }
         }
-    }
-
-    fn learn_offset(&mut self, offset_ms: Option<i64>) {
-        let Some(offset_ms) = offset_ms else { return };
-        self.clock_offset_ms = offset_ms;
-        self.told.learn_offset(offset_ms);
     }
 
     /// Keeps the source's status and tells what is news.
