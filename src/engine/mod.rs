@@ -4,7 +4,9 @@
 //! random number, waits for nothing and cannot fail, so every rule is tested as a list of
 //! moments and events. Who carries out an [`Effect`] adds no policy of its own.
 
+mod aws_time;
 pub mod backoff;
+mod cycle;
 pub mod meter;
 pub mod outbox;
 pub mod ownership;
@@ -12,6 +14,9 @@ mod polls;
 mod publish;
 pub mod settings;
 mod stop;
+#[cfg(test)]
+mod tests;
+mod timer;
 mod view;
 
 use std::collections::VecDeque;
@@ -27,6 +32,7 @@ use crate::state::tracks::Tracks;
 use crate::topics::Names;
 use crate::topics::report::Happening;
 
+use aws_time::AwsTime;
 use meter::Meter;
 use outbox::{Outbox, Token};
 use ownership::{Ownership, Store};
@@ -79,6 +85,18 @@ pub enum Outcome {
     Metrics(Question, Result<Vec<Column>, Fault>),
     /// Of [`Job::Alarms`].
     Alarms(Result<Vec<PolledAlarm>, Fault>),
+}
+
+impl Outcome {
+    /// Whether AWS gave what was asked.
+    fn is_good(&self) -> bool {
+        match self {
+            Outcome::Inventory(result) => result.is_ok(),
+            Outcome::Series(result) => result.is_ok(),
+            Outcome::Metrics(_, result) => result.is_ok(),
+            Outcome::Alarms(result) => result.is_ok(),
+        }
+    }
 }
 
 /// A finished job.
@@ -194,7 +212,7 @@ pub struct Engine {
     ownership: Ownership,
     stopping: Option<stop::Stopping>,
     started_at: UnixMs,
-    clock_offset_ms: i64,
+    aws_time: AwsTime,
     memory_bytes: Option<u64>,
     effects: Vec<Effect>,
 }
@@ -218,7 +236,7 @@ impl Engine {
             ownership: Ownership::default(),
             stopping: None,
             started_at: now.wall,
-            clock_offset_ms: 0,
+            aws_time: AwsTime::default(),
             memory_bytes: None,
             effects: Vec::new(),
             settings,
@@ -250,8 +268,10 @@ impl Engine {
     /// after `now`.
     pub fn deadline(&self, now: Now) -> Mono {
         let soonest = now.mono.after(Duration::from_millis(1));
+        let polls = self.polls.deadline(self.inventory.listings() > 0);
         let deadlines = [
-            self.polls.deadline(self.inventory.listings() > 0),
+            // Who stops asks nothing more.
+            polls.filter(|_| self.stopping.is_none()),
             self.told.next_review,
             self.broker_deadline(),
             self.ownership.deadline(),
@@ -262,9 +282,9 @@ impl Engine {
             .max(soonest)
     }
 
-    /// AWS's time: ours, corrected by what its answers say.
+    /// AWS's time, as its answers tell it.
     fn aws_now(&self, now: Now) -> UnixMs {
-        now.wall.plus_ms(self.clock_offset_ms)
+        self.aws_time.at(now)
     }
 
     fn log(&mut self, level: log::Level, text: impl Into<String>) {

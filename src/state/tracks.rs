@@ -322,7 +322,9 @@ impl Tracks {
         if known && shown.minute >= track.shown.minute {
             track.show(shown);
         }
-        track.sum(answer, range.clone());
+        if answer.newest >= track.shown.minute {
+            track.sum(answer, range.clone());
+        }
         track.last_data = track.last_data.max(answer.last_data(range.clone()));
         track.freshness = freshness(track.last_data, pace);
         track.follow_flow(answer, range, pace.lost_after_minutes);

@@ -1,0 +1,237 @@
+//! One round of metrics: the list of series when it is due, then one batch of whole channels
+//! after the other. The points of a batch go out before the topics that show its newest minute.
+
+use std::time::Duration;
+
+use super::{Effect, Engine, Job, Now, Question};
+use crate::state::catalogue::Series;
+use crate::state::fault::{Fault, FaultKind};
+use crate::state::measure::Resource;
+use crate::state::model::Id;
+use crate::state::polled::{Column, ListedMetric};
+use crate::state::source::Source;
+use crate::state::time::Mono;
+use crate::state::tracks::{self, Answer};
+use crate::topics::Topic;
+
+/// What `GetMetricData` takes at once.
+const QUERIES_A_REQUEST_MAX: usize = 500;
+/// `ListMetrics` is asked this often, and when the inventory changed.
+pub(super) const LIST_INTERVAL: Duration = Duration::from_secs(600);
+
+/// A metric poll under way: it asks one batch of whole channels after the other.
+#[derive(Clone, Debug)]
+pub(super) struct Cycle {
+    pub(super) began: Mono,
+    pub(super) took: Duration,
+    /// The channel that was asked last.
+    pub(super) after: Option<Id>,
+    pub(super) metrics: u64,
+    pub(super) phase: Phase,
+    /// Whether points go out; not while the broker cannot keep up.
+    pub(super) points: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Phase {
+    /// The next batch is to be asked.
+    Next,
+    /// An answer is awaited.
+    Waiting,
+    /// The points of an answered batch go out; then these topics are due.
+    Draining(Vec<Resource>),
+}
+
+impl Cycle {
+    /// When points that did not go out are given up.
+    pub(super) fn drain_ends(&self, interval: Duration) -> Option<Mono> {
+        let draining = matches!(self.phase, Phase::Draining(_));
+        draining.then(|| self.began.after(interval))
+    }
+}
+
+impl Engine {
+    pub(super) fn begin_cycle(&mut self, now: Now) {
+        self.polls.metrics.busy = true;
+        self.polls.cycle = Some(Cycle {
+            began: now.mono,
+            took: Duration::ZERO,
+            after: None,
+            metrics: 0,
+            phase: Phase::Next,
+            points: self.broker.connected,
+        });
+        if self.polls.list_due.is_none_or(|due| due <= now.mono) {
+            self.polls.list_due = Some(now.mono.after(LIST_INTERVAL));
+            self.set_phase(Phase::Waiting);
+            self.effects.push(Effect::Poll(Job::Series));
+        }
+    }
+
+    fn set_phase(&mut self, phase: Phase) {
+        if let Some(cycle) = &mut self.polls.cycle {
+            cycle.phase = phase;
+        }
+    }
+
+    /// Takes the metric poll one step on, where it does not wait for anything.
+    pub(super) fn advance_cycle(&mut self, now: Now) {
+        let Some(cycle) = &mut self.polls.cycle else {
+            return;
+        };
+        if let Phase::Draining(resources) = &mut cycle.phase {
+            let overdue = now.mono.since(cycle.began) >= self.polls.metrics.interval;
+            let drained = self.polls.points.is_empty() && self.outbox.points_in_flight() == 0;
+            if !drained && !overdue {
+                return;
+            }
+            // The broker cannot keep up: what it shall hold comes before what it shall pass on.
+            cycle.points &= drained;
+            let due = std::mem::take(resources);
+            cycle.phase = Phase::Next;
+            self.polls.drop_points();
+            due.into_iter()
+                .for_each(|resource| self.outbox.touch(Topic::Metrics(resource)));
+        }
+        if matches!(
+            self.polls.cycle,
+            Some(Cycle {
+                phase: Phase::Next,
+                ..
+            })
+        ) {
+            self.ask_next(now);
+        }
+    }
+
+    fn ask_next(&mut self, now: Now) {
+        let aws_now = self.aws_now(now);
+        let Some(cycle) = &mut self.polls.cycle else {
+            return;
+        };
+        let mut series: Vec<Series> = Vec::new();
+        let after = cycle.after.clone();
+        for channel in self.inventory.channels_after(after.as_ref()) {
+            let plan = self
+                .catalogue
+                .plan(channel, &self.inventory, self.settings.wish.level);
+            if !series.is_empty() && series.len() + plan.len() > QUERIES_A_REQUEST_MAX {
+                break;
+            }
+            cycle.after = Some(channel.id.clone());
+            series.extend(plan);
+        }
+        if series.is_empty() {
+            self.end_cycle(now, Ok(()));
+            return;
+        }
+        // A channel with more endpoints than one request takes: what is over is left out.
+        series.truncate(QUERIES_A_REQUEST_MAX);
+        cycle.metrics += series.len() as u64;
+        cycle.phase = Phase::Waiting;
+        self.meter.metrics += series.len() as u64;
+        let newest = tracks::newest_settled(aws_now, self.settings.wish.settle);
+        let first = self
+            .tracks
+            .first_to_ask(series.iter().map(|s| &s.resource), newest);
+        let end = aws_now.minute().plus(1);
+        let question = Question {
+            series,
+            first,
+            end,
+            newest,
+        };
+        self.effects.push(Effect::Poll(Job::Metrics(question)));
+    }
+
+    pub(super) fn end_cycle(&mut self, now: Now, result: Result<(), Fault>) {
+        let Some(cycle) = self.polls.cycle.take() else {
+            return;
+        };
+        let random = self.rng.f64();
+        self.polls
+            .metrics
+            .ended(cycle.began, now.mono, result.is_ok(), random);
+        if result.is_ok() {
+            self.polls.forecast.metrics_a_poll = cycle.metrics;
+        }
+        self.note(now, Source::Metrics, result, cycle.took);
+    }
+
+    pub(super) fn add_time(&mut self, took: Duration) {
+        if let Some(cycle) = &mut self.polls.cycle {
+            cycle.took += took;
+        }
+    }
+
+    /// Without a listing the poll goes on with the core and what was known before.
+    pub(super) fn take_series(&mut self, now: Now, result: Result<Vec<ListedMetric>, Fault>) {
+        match result {
+            Ok(rows) => {
+                self.catalogue
+                    .learn(self.aws_now(now), &rows, &self.inventory);
+                self.told.agent_changed |= self.polls.list_fault.take().is_some();
+            }
+            Err(fault) => {
+                let known = self
+                    .polls
+                    .list_fault
+                    .as_ref()
+                    .is_some_and(|f| f.same_as(&fault));
+                if !known && fault.kind != FaultKind::Stopped {
+                    self.log(
+                        log::Level::Warn,
+                        format!("metrics: the list of series: {fault}"),
+                    );
+                    self.told.agent_changed = true;
+                }
+                self.polls.list_due = None;
+                self.polls.list_fault = Some(fault);
+            }
+        }
+        self.set_phase(Phase::Next);
+    }
+
+    pub(super) fn take_columns(&mut self, now: Now, question: Question, columns: Vec<Column>) {
+        let pace = self.pace(now);
+        for (series, column) in question.series.iter().zip(&columns) {
+            if column.values.iter().any(|value| value.is_finite()) {
+                self.catalogue
+                    .had_data(&series.resource, &series.measure, pace.now);
+            }
+        }
+        let Question {
+            series,
+            first,
+            newest,
+            ..
+        } = question;
+        let answer = Answer {
+            series,
+            columns,
+            first,
+            // The answer has told AWS's time anew: what is not settled by that is not final.
+            newest: newest.min(self.newest_settled(now)),
+        };
+        let points = self.tracks.apply(&answer, pace);
+        let mut resources: Vec<Resource> = answer.series.into_iter().map(|s| s.resource).collect();
+        resources.dedup();
+        // A channel that went while its answer was under way leaves no trace.
+        let gone: Vec<Resource> = resources
+            .iter()
+            .filter(|r| !self.exists(r))
+            .cloned()
+            .collect();
+        gone.iter()
+            .for_each(|resource| self.tracks.forget(resource));
+        resources.retain(|resource| !gone.contains(resource));
+        let wanted = self.broker.connected && self.polls.cycle.as_ref().is_some_and(|c| c.points);
+        if wanted {
+            self.polls
+                .points
+                .extend(points.into_iter().filter(|p| !gone.contains(&p.resource)));
+        }
+        self.set_phase(Phase::Draining(resources));
+        self.told.review_all = true;
+    }
+}

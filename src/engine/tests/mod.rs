@@ -1,0 +1,22 @@
+//! The rules as timelines: a simulated region, a simulated broker, simulated time.
+
+mod minutes;
+mod polling;
+mod region;
+mod rig;
+
+use std::time::Duration;
+
+use region::{Kind, Region};
+use rig::{M0, Rig};
+
+/// Every minute that these tests look at.
+const ALWAYS: std::ops::Range<i64> = M0 - 100_000..M0 + 100_000;
+
+fn live(ids: &[&str]) -> Region {
+    let mut region = Region::default();
+    for id in ids {
+        region.add_live(id, ALWAYS);
+    }
+    region
+}

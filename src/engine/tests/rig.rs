@@ -1,0 +1,344 @@
+//! Drives an engine through simulated time, between a model of a region and a broker that
+//! keeps retained topics in a map and acknowledges what it takes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::region::Region;
+use crate::engine::{BrokerEvent, Effect, Engine, Event, Job, Now, Polled, Publication, Settings};
+use crate::state::glob::Glob;
+use crate::state::time::{Minute, Mono, UnixMs};
+use crate::state::wish::{AlarmsKept, MetricsLevel, Wish};
+
+/// 2026-11-22T10:00:00Z, when every simulation begins.
+pub const START: UnixMs = UnixMs(1_795_341_600_000);
+/// The minute that begins then.
+pub const M0: i64 = START.0 / 60_000;
+/// How long AWS thinks.
+const ANSWER_TIME: Duration = Duration::from_millis(300);
+const PREFIX: &str = "mp/x/";
+
+pub fn settings() -> Settings {
+    let seconds = Duration::from_secs;
+    Settings {
+        version: "1.0.0",
+        region: "eu-central-1".into(),
+        base_topic: "mp".into(),
+        instance: "x".into(),
+        wish: Wish {
+            include: vec![Glob::new("*")],
+            exclude: Vec::new(),
+            level: MetricsLevel::Standard,
+            metrics_interval: seconds(300),
+            settle: seconds(180),
+            ingest_lost_after: seconds(300),
+            alarms: AlarmsKept::MediaPackage,
+            alarm_include: Vec::new(),
+            alarm_exclude: Vec::new(),
+        },
+        inventory_interval: seconds(60),
+        alarms_interval: seconds(60),
+        publishes_per_second_max: 0,
+        monthly_budget_usd: 25.0,
+        price_per_1000_metrics_usd: 0.01,
+        needs_clock: true,
+        earliest_date: UnixMs(1_795_305_600_000),
+        agent_id: Some("a".into()),
+        seed: 7,
+    }
+}
+
+/// One message that the broker took.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub at: Duration,
+    pub topic: String,
+    pub payload: String,
+    pub retain: bool,
+}
+
+/// The broker: what it holds and how it behaves.
+pub struct Broker {
+    pub up: bool,
+    /// From publish to acknowledgement.
+    pub delay: Duration,
+    /// Least time between two acknowledgements.
+    pub gap: Duration,
+    pub retained: BTreeMap<String, String>,
+    pub log: Vec<Message>,
+    session: u64,
+    free_at: Duration,
+}
+
+enum Pending {
+    Answer(Job, Mono),
+    Taken(u64, Publication),
+    Connect,
+    Lost,
+}
+
+pub struct Rig {
+    pub engine: Engine,
+    pub region: Region,
+    pub broker: Broker,
+    /// What our clock shows beyond the true time.
+    pub wall_error_ms: i64,
+    /// What AWS's answers say beyond the true time.
+    pub date_error_ms: i64,
+    pub log: Vec<String>,
+    /// Calls of `handle` because of a deadline, and the deadlines that lie in the past.
+    pub ticks: u64,
+    pub finished: bool,
+    /// The offset that the last good answer taught.
+    learned_ms: Option<i64>,
+    now: Duration,
+    pending: BTreeMap<(Duration, u64), Pending>,
+    number: u64,
+    started: bool,
+}
+
+impl Rig {
+    pub fn new(settings: Settings, region: Region) -> Rig {
+        Rig {
+            engine: Engine::new(settings, Now::default()),
+            region,
+            broker: Broker {
+                up: true,
+                delay: Duration::from_millis(5),
+                gap: Duration::ZERO,
+                retained: BTreeMap::new(),
+                log: Vec::new(),
+                session: 0,
+                free_at: Duration::ZERO,
+            },
+            wall_error_ms: 0,
+            date_error_ms: 0,
+            learned_ms: None,
+            log: Vec::new(),
+            ticks: 0,
+            finished: false,
+            now: Duration::ZERO,
+            pending: BTreeMap::new(),
+            number: 0,
+            started: false,
+        }
+    }
+
+    /// With the default settings, changed a little.
+    pub fn with(region: Region, change: impl FnOnce(&mut Settings)) -> Rig {
+        let mut settings = settings();
+        change(&mut settings);
+        Rig::new(settings, region)
+    }
+
+    /// True time.
+    pub fn aws_now(&self) -> UnixMs {
+        START.plus_ms(self.now.as_millis() as i64)
+    }
+
+    pub fn now(&self) -> Now {
+        Now {
+            mono: Mono(self.now),
+            wall: self.aws_now().plus_ms(self.wall_error_ms),
+        }
+    }
+
+    /// Runs until so many seconds after the start.
+    pub fn to(&mut self, seconds: u64) {
+        if !self.started {
+            self.started = true;
+            self.handle(Event::Started);
+        }
+        let end = Duration::from_secs(seconds);
+        while !self.finished {
+            let deadline = self.engine.deadline(self.now()).0;
+            assert!(deadline > self.now, "a deadline lies in the future");
+            let event_at = self.pending.keys().next().map(|(at, _)| *at);
+            let next = event_at.map_or(deadline, |at| at.min(deadline));
+            if next > end {
+                break;
+            }
+            self.now = next.max(self.now);
+            match self.pending.first_entry().filter(|e| e.key().0 <= next) {
+                Some(entry) => {
+                    let pending = entry.remove();
+                    self.deliver(pending);
+                }
+                None => {
+                    self.ticks += 1;
+                    self.handle(Event::Tick { memory_bytes: None });
+                }
+            }
+        }
+        self.now = self.now.max(end);
+    }
+
+    pub fn minutes(&mut self, minutes: u64) {
+        self.to(self.now.as_secs() + minutes * 60);
+    }
+
+    pub fn handle(&mut self, event: Event) {
+        for effect in self.engine.handle(self.now(), event) {
+            match effect {
+                Effect::Poll(job) => {
+                    let began = Mono(self.now);
+                    self.later(ANSWER_TIME, Pending::Answer(job, began));
+                }
+                Effect::Connect => self.later(Duration::from_millis(10), Pending::Connect),
+                Effect::Publish(publication) => self.publish(publication),
+                Effect::Log(_, text) => self.log.push(text),
+                Effect::Finish => self.finished = true,
+            }
+        }
+    }
+
+    fn later(&mut self, wait: Duration, pending: Pending) {
+        self.number += 1;
+        self.pending.insert((self.now + wait, self.number), pending);
+    }
+
+    fn publish(&mut self, publication: Publication) {
+        let broker = &mut self.broker;
+        let at = (self.now + broker.delay).max(broker.free_at + broker.gap);
+        broker.free_at = at;
+        let taken = Pending::Taken(broker.session, publication);
+        self.later(at - self.now, taken);
+    }
+
+    fn deliver(&mut self, pending: Pending) {
+        match pending {
+            Pending::Answer(job, began) => {
+                let (outcome, answered) = self.region.answer(job, self.aws_now());
+                if answered {
+                    self.learned_ms = Some(self.date_error_ms - self.wall_error_ms);
+                }
+                self.handle(Event::Polled(Polled {
+                    outcome,
+                    began,
+                    took: Mono(self.now).since(began),
+                    requests: 1,
+                    clock_offset_ms: self.learned_ms,
+                }));
+            }
+            Pending::Taken(session, publication) => {
+                if session != self.broker.session {
+                    return;
+                }
+                let token = publication.token;
+                self.take(publication);
+                self.handle(Event::Broker(BrokerEvent::Acknowledged(token)));
+            }
+            Pending::Connect if self.broker.up => {
+                self.broker.session += 1;
+                self.broker.free_at = self.now;
+                self.handle(Event::Broker(BrokerEvent::Connected));
+            }
+            Pending::Connect | Pending::Lost => {
+                self.handle(Event::Broker(BrokerEvent::Lost("no broker".into())));
+            }
+        }
+    }
+
+    fn take(&mut self, publication: Publication) {
+        let Publication {
+            topic,
+            payload,
+            retain,
+            ..
+        } = publication;
+        if retain && payload.is_empty() {
+            self.broker.retained.remove(&topic);
+        } else if retain {
+            self.broker.retained.insert(topic.clone(), payload.clone());
+        }
+        self.broker.log.push(Message {
+            at: self.now,
+            topic,
+            payload,
+            retain,
+        });
+    }
+
+    /// The session ends now; what is on its way is lost.
+    pub fn lose_broker(&mut self) {
+        self.broker.session += 1;
+        self.later(Duration::ZERO, Pending::Lost);
+    }
+
+    /// The broker has taken what is on its way, but nobody hears of it.
+    pub fn lose_acknowledgements(&mut self) {
+        let session = self.broker.session;
+        let pending = std::mem::take(&mut self.pending);
+        for (at, pending) in pending {
+            match pending {
+                Pending::Taken(of, publication) if of == session => self.take(publication),
+                other => drop(self.pending.insert(at, other)),
+            }
+        }
+        self.lose_broker();
+    }
+
+    /// The retained payload of a topic below our prefix; null when there is none.
+    pub fn json(&self, topic: &str) -> Value {
+        let payload = self.broker.retained.get(&format!("{PREFIX}{topic}"));
+        payload.map_or(Value::Null, |text| {
+            serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str()))
+        })
+    }
+
+    /// Whether the broker holds any topic with this in its name.
+    pub fn holds(&self, part: &str) -> bool {
+        self.broker
+            .retained
+            .keys()
+            .any(|topic| topic.contains(part))
+    }
+
+    /// All messages of one topic, in order.
+    pub fn messages(&self, topic: &str) -> Vec<Value> {
+        let topic = format!("{PREFIX}{topic}");
+        let of_topic = self.broker.log.iter().filter(|m| m.topic == topic);
+        of_topic
+            .map(|m| serde_json::from_str(&m.payload).unwrap_or(Value::Null))
+            .collect()
+    }
+
+    /// The events of one type as `id from>to` or `id`.
+    pub fn events(&self, event_type: &str) -> Vec<String> {
+        let messages = self.messages(&format!("event/{event_type}"));
+        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        let line = |e: &Value| {
+            let about = ["alarm", "endpoint_id", "channel_id"]
+                .iter()
+                .find_map(|key| e[*key].as_str())
+                .unwrap_or("-");
+            match e["state"].as_str() {
+                None => about.to_owned(),
+                Some(state) => format!("{about} {}>{state}", text(&e["previous_state"])),
+            }
+        };
+        messages.iter().map(line).collect()
+    }
+
+    /// The minutes of a topic's points relative to the start, revised ones with a star.
+    pub fn points(&self, topic: &str) -> Vec<String> {
+        let line = |p: &Value| {
+            let minute = minute_of(&p["timestamp"]).unwrap() - M0;
+            let star = if p["revised"] == true { "*" } else { "" };
+            format!("{minute}{star}")
+        };
+        self.messages(topic).iter().map(line).collect()
+    }
+}
+
+/// The minute that a payload's time names.
+pub fn minute_of(value: &Value) -> Option<i64> {
+    UnixMs::parse(value.as_str()?).map(|at| at.minute().0)
+}
+
+/// How a payload writes the start of a minute, counted from the start.
+pub fn time_of(minute: i64) -> String {
+    Minute(M0 + minute).start().rfc3339()
+}

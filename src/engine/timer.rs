@@ -1,0 +1,56 @@
+//! When one kind of poll is due: at once, then at a phase of its own, sooner after a failure.
+
+use std::time::Duration;
+
+use super::backoff;
+use crate::state::time::Mono;
+
+/// First wait after a failed poll; it doubles up to the source's interval.
+const RETRY_FIRST: Duration = Duration::from_secs(5);
+
+/// One kind of poll on its timer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timer {
+    pub(super) interval: Duration,
+    /// When it is due; `None` when it is switched off.
+    pub(super) due: Option<Mono>,
+    pub(super) busy: bool,
+    failures: u32,
+    /// Whether the phase of its own has been chosen: the first poll is at once.
+    phased: bool,
+}
+
+impl Timer {
+    pub(super) fn new(wanted: bool, interval: Duration, now: Mono) -> Timer {
+        Timer {
+            interval,
+            due: wanted.then_some(now),
+            busy: false,
+            failures: 0,
+            phased: false,
+        }
+    }
+
+    pub(super) fn is_due(&self, now: Mono) -> bool {
+        !self.busy && self.due.is_some_and(|due| due <= now)
+    }
+
+    /// Chooses the next moment, after a poll that began at `began` has ended.
+    pub(super) fn ended(&mut self, began: Mono, now: Mono, good: bool, random: f64) {
+        self.busy = false;
+        self.failures = if good { 0 } else { self.failures + 1 };
+        let wait = match (good, self.phased) {
+            (false, _) => {
+                let first = RETRY_FIRST.min(self.interval);
+                backoff::delay(self.failures, first, self.interval, random)
+            }
+            // A phase of its own, so that the boxes of a region do not poll in step.
+            (true, false) => self.interval.mul_f64(0.5 + 0.5 * random),
+            (true, true) => self.interval,
+        };
+        self.phased |= good;
+        let from = if good { began } else { now };
+        // What is due while it is late is skipped, never caught up.
+        self.due = self.due.map(|_| from.after(wait).max(now));
+    }
+}
