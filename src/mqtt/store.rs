@@ -160,10 +160,14 @@ impl Reading<'_> {
             return;
         };
         let topic = String::from_utf8_lossy(&publish.topic);
+        // A filter with `#` takes in the level above, which is not ours; nor are the commands.
+        let ours = topic.strip_prefix(self.prefix);
+        let Some(below) = ours.filter(|below| !below.starts_with("command/")) else {
+            return;
+        };
         if !publish.retain || !self.seen.insert(topic.as_ref().into()) {
             return;
         }
-        let below = topic.strip_prefix(self.prefix).unwrap_or_default();
         let memory = memory::recall(below, &publish.payload);
         let print = fingerprint(&publish.payload);
         self.store.topics.push(Kept {
