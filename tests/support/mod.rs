@@ -9,5 +9,6 @@ pub mod gate;
 pub mod mosquitto;
 pub mod moto;
 pub mod ports;
+pub mod publisher;
 pub mod relay;
 pub mod subscriber;
