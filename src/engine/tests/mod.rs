@@ -1,6 +1,7 @@
 //! The rules as timelines: a simulated region, a simulated broker, simulated time.
 
 mod minutes;
+mod ownership;
 mod polling;
 mod region;
 mod rig;
