@@ -4,7 +4,7 @@
 //! room to send them. So memory stays flat however long the broker is away, and a topic that
 //! changed ten times meanwhile goes out once, with the newest value.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use sha2::{Digest, Sha256};
 
@@ -161,12 +161,14 @@ impl Outbox {
         self.in_flight.len()
     }
 
-    /// How many points wait for their acknowledgement.
-    pub fn points_in_flight(&self) -> usize {
-        self.in_flight
-            .values()
-            .filter(|sent| matches!(sent, Sent::Point(..)))
-            .count()
+    /// The points that wait for their acknowledgement.
+    pub fn points_in_flight(&self) -> HashSet<(&Resource, Minute)> {
+        let sent = self.in_flight.values();
+        let points = sent.filter_map(|sent| match sent {
+            Sent::Point(resource, minute, _) => Some((resource, *minute)),
+            _ => None,
+        });
+        points.collect()
     }
 
     /// What the broker should hold of a topic: `None` while that is still on its way.
