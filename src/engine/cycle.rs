@@ -192,6 +192,7 @@ impl Engine {
             self.polls.forecast.metrics_a_poll = cycle.metrics;
         }
         self.note(now, Source::Metrics, result, cycle.took);
+        self.told.review_all = true;
     }
 
     pub(super) fn add_time(&mut self, took: Duration) {
@@ -255,7 +256,6 @@ impl Engine {
             answer,
         });
         self.set_phase(Phase::Draining(resources));
-        self.told.review_all = true;
     }
 
     /// Without the points of the poll before that a slow broker has yet to acknowledge.
