@@ -186,7 +186,8 @@ impl Outbox {
     }
 
     /// The next topic that differs from what was sent. `render` gives the payload that a
-    /// wanted topic should have; `None` when it cannot be published.
+    /// wanted topic should have; `None` when it cannot be published: then the broker shall
+    /// rather hold nothing than an old value.
     pub fn next(&mut self, mut render: impl FnMut(&Topic) -> Option<String>) -> Option<Turn> {
         while let Some(topic) = self.queue.pop_front() {
             let Some(entry) = self.entries.get_mut(&topic) else {
@@ -195,10 +196,7 @@ impl Outbox {
             entry.queued = false;
             let payload = match entry.wanted {
                 false => None,
-                true => match render(&topic) {
-                    None => continue,
-                    rendered => rendered,
-                },
+                true => render(&topic),
             };
             let print = payload
                 .as_deref()
@@ -326,6 +324,18 @@ mod tests {
         outbox.sweep(topic("mine"));
         outbox.sweep(topic("old"));
         assert_eq!(names(&drain(&mut outbox, "1")), ["old="]);
+    }
+
+    #[test]
+    fn a_payload_that_cannot_be_published_is_cleared_and_not_left_stale() {
+        let mut outbox = Outbox::default();
+        outbox.touch(topic("a"));
+        drain(&mut outbox, "1");
+        outbox.touch(topic("a"));
+        let turn = outbox.next(|_| None).unwrap();
+        assert_eq!((turn.topic, turn.payload), (topic("a"), None));
+        outbox.touch(topic("a"));
+        assert_eq!(names(&drain(&mut outbox, "2")), ["a=2"]);
     }
 
     #[test]

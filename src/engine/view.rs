@@ -428,7 +428,8 @@ impl Engine {
                 let owner = self
                     .inventory
                     .endpoint(id)
-                    .and_then(|e| e.channel_id.clone());
+                    .and_then(|e| e.channel_id.clone())
+                    .or_else(|| changes.channel_of_removed.get(id).cloned());
                 self.tell(Happening {
                     event_type,
                     time: self.aws_now(now),

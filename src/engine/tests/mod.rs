@@ -1,5 +1,6 @@
 //! The rules as timelines: a simulated region, a simulated broker, simulated time.
 
+mod inventory;
 mod minutes;
 mod ownership;
 mod polling;
