@@ -96,7 +96,8 @@ impl Engine {
         if self.polls.list_due.is_none_or(|due| due <= now.mono) {
             self.polls.list_due = Some(now.mono.after(LIST_INTERVAL));
             self.set_phase(Phase::Waiting);
-            self.effects.push(Effect::Poll(Job::Series));
+            self.effects
+                .push(Effect::Poll(Job::Series(self.settings.wish.level)));
         }
     }
 

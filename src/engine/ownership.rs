@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::outbox::Fingerprint;
+use super::outbox::{Fingerprint, Token};
 use super::publish::{RECONNECT_FIRST, RECONNECT_MAX};
 use super::{Effect, Engine, Now, StoreRequest, backoff};
 use crate::state::source::{Source, SourceState};
@@ -60,6 +60,8 @@ pub struct Ownership {
     /// Whether what the store remembers has been taken up.
     adopted: bool,
     reading: bool,
+    /// The last publication before the reading began: later ones may be missing in it.
+    read_from: Token,
     read_at: Option<Mono>,
     failures: u32,
     reason: Option<String>,
@@ -87,12 +89,14 @@ impl Engine {
     pub(super) fn read_store(&mut self) {
         if !self.ownership.reading {
             self.ownership.reading = true;
+            let read_from = self.outbox.last_token();
+            self.ownership.read_from = read_from;
             self.ownership.read_at = None;
             let at_start = !self.ownership.ours;
             let settled = self
                 .outbox
                 .wanted()
-                .filter(|t| self.outbox.settled(t).is_some());
+                .filter(|t| self.outbox.settled(t, read_from).is_some());
             let expected = settled.map(|topic| self.names.of(topic)).collect();
             self.effects
                 .push(Effect::ReadStore(StoreRequest { at_start, expected }));
@@ -268,6 +272,7 @@ impl Engine {
 
     /// Holds the store against what is wanted, after a refill.
     fn compare(&mut self, now: Now, store: Store) {
+        let read_from = self.ownership.read_from;
         let wanted: HashMap<String, Topic> = self
             .outbox
             .wanted()
@@ -283,14 +288,14 @@ impl Engine {
             match missing.remove(&*kept.topic) {
                 None => strays.push(kept.topic),
                 Some(topic) => {
-                    let settled = self.outbox.settled(topic);
+                    let settled = self.outbox.settled(topic, read_from);
                     if settled.is_some_and(|print| print != kept.print) {
                         changed.push(topic.clone());
                     }
                 }
             }
         }
-        missing.retain(|_, topic| self.outbox.settled(topic).is_some());
+        missing.retain(|_, topic| self.outbox.settled(topic, read_from).is_some());
         let mut names: Vec<&str> = missing.into_keys().collect();
         names.sort_unstable();
         if store.complete && !names.is_empty() && !self.ownership.told_missing {

@@ -5,6 +5,7 @@
 pub mod broker;
 pub mod certificates;
 pub mod config;
+pub mod gate;
 pub mod mosquitto;
 pub mod moto;
 pub mod ports;
