@@ -230,7 +230,7 @@ impl Shell {
             Effect::Poll(job) => {
                 let to = match &job {
                     Job::Inventory => &self.jobs.inventory,
-                    Job::Series | Job::Metrics(_) => &self.jobs.metrics,
+                    Job::Series(_) | Job::Metrics(_) => &self.jobs.metrics,
                     Job::Alarms => &self.jobs.alarms,
                 };
                 if to.try_send(job).is_err() {

@@ -138,7 +138,7 @@ mod tests {
                 false,
                 NOON,
                 NOON + ROUND_TRIP_MS_MAX,
-                Some(-HOUR / 8),
+                Some(500 - HOUR / 8),
             ),
             (
                 "over 15 minutes",

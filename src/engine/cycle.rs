@@ -1,17 +1,20 @@
 //! One round of metrics: the list of series when it is due, then one batch of whole channels
 //! after the other. The points of a batch go out before the topics that show its newest minute.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{Effect, Engine, Job, Now, Question};
+use crate::state::answer::{Answer, Due};
 use crate::state::catalogue::Series;
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::measure::Resource;
 use crate::state::model::Id;
 use crate::state::polled::{Column, ListedMetric};
+use crate::state::reading::Reading;
 use crate::state::source::Source;
 use crate::state::time::Mono;
-use crate::state::tracks::{self, Answer};
+use crate::state::tracks;
 use crate::topics::Topic;
 
 /// What `GetMetricData` takes at once.
@@ -42,6 +45,35 @@ pub(super) enum Phase {
     Draining(Vec<Resource>),
 }
 
+/// An answered batch whose points go out, oldest first. They are made one by one when there
+/// is room to send them, so that hours to catch up on cost little memory.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) answer: Answer,
+    pub(super) due: VecDeque<Due>,
+}
+
+/// One minute of one resource, ready to be written.
+pub(super) struct Point {
+    pub(super) resource: Resource,
+    pub(super) reading: Reading,
+    pub(super) fingerprint: u64,
+}
+
+impl Batch {
+    pub(super) fn next_point(&mut self) -> Option<Point> {
+        let due = self.due.pop_front()?;
+        let part = self.answer.parts().get(due.part)?;
+        let mut reading = self.answer.reading(part, due.minute);
+        reading.revised = due.revised;
+        Some(Point {
+            resource: part.resource.clone(),
+            reading,
+            fingerprint: self.answer.fingerprint(part, due.minute),
+        })
+    }
+}
+
 impl Cycle {
     /// When points that did not go out are given up.
     pub(super) fn drain_ends(&self, interval: Duration) -> Option<Mono> {
@@ -64,7 +96,8 @@ impl Engine {
         if self.polls.list_due.is_none_or(|due| due <= now.mono) {
             self.polls.list_due = Some(now.mono.after(LIST_INTERVAL));
             self.set_phase(Phase::Waiting);
-            self.effects.push(Effect::Poll(Job::Series));
+            self.effects
+                .push(Effect::Poll(Job::Series(self.settings.wish.level)));
         }
     }
 
@@ -76,12 +109,12 @@ impl Engine {
 
     /// Takes the metric poll one step on, where it does not wait for anything.
     pub(super) fn advance_cycle(&mut self, now: Now) {
+        let drained = !self.polls.has_points() && self.outbox.points_in_flight().is_empty();
         let Some(cycle) = &mut self.polls.cycle else {
             return;
         };
         if let Phase::Draining(resources) = &mut cycle.phase {
             let overdue = now.mono.since(cycle.began) >= self.polls.metrics.interval;
-            let drained = self.polls.points.is_empty() && self.outbox.points_in_flight() == 0;
             if !drained && !overdue {
                 return;
             }
@@ -90,8 +123,12 @@ impl Engine {
             let due = std::mem::take(resources);
             cycle.phase = Phase::Next;
             self.polls.drop_points();
-            due.into_iter()
-                .for_each(|resource| self.outbox.touch(Topic::Metrics(resource)));
+            for resource in due {
+                // What is gone by now has been cleared and stays so.
+                if self.exists(&resource) {
+                    self.outbox.touch(Topic::Metrics(resource));
+                }
+            }
         }
         if matches!(
             self.polls.cycle,
@@ -156,6 +193,7 @@ impl Engine {
             self.polls.forecast.metrics_a_poll = cycle.metrics;
         }
         self.note(now, Source::Metrics, result, cycle.took);
+        self.told.review_all = true;
     }
 
     pub(super) fn add_time(&mut self, took: Duration) {
@@ -200,38 +238,34 @@ impl Engine {
                     .had_data(&series.resource, &series.measure, pace.now);
             }
         }
-        let Question {
-            series,
-            first,
-            newest,
-            ..
-        } = question;
-        let answer = Answer {
-            series,
-            columns,
-            first,
-            // The answer has told AWS's time anew: what is not settled by that is not final.
-            newest: newest.min(self.newest_settled(now)),
-        };
-        let points = self.tracks.apply(&answer, pace);
-        let mut resources: Vec<Resource> = answer.series.into_iter().map(|s| s.resource).collect();
-        resources.dedup();
-        // A channel that went while its answer was under way leaves no trace.
-        let gone: Vec<Resource> = resources
-            .iter()
-            .filter(|r| !self.exists(r))
-            .cloned()
-            .collect();
-        gone.iter()
-            .for_each(|resource| self.tracks.forget(resource));
-        resources.retain(|resource| !gone.contains(resource));
-        let wanted = self.broker.connected && self.polls.cycle.as_ref().is_some_and(|c| c.points);
-        if wanted {
-            self.polls
-                .points
-                .extend(points.into_iter().filter(|p| !gone.contains(&p.resource)));
+        // The answer has told AWS's time anew: what is not settled by that is not final.
+        let newest = question.newest.min(self.newest_settled(now));
+        let answer = Answer::new(question.series, columns, question.first, newest);
+        let due = self.tracks.apply(&answer, pace);
+        let mut resources: Vec<Resource> = Vec::new();
+        for part in answer.parts() {
+            if self.exists(&part.resource) {
+                resources.push(part.resource.clone());
+            } else {
+                // What went while its answer was under way leaves no trace.
+                self.tracks.forget(&part.resource);
+            }
         }
+        let wanted = self.broker.connected && self.polls.cycle.as_ref().is_some_and(|c| c.points);
+        self.polls.batch = wanted.then(|| Batch {
+            due: self.not_in_flight(&answer, due),
+            answer,
+        });
         self.set_phase(Phase::Draining(resources));
-        self.told.review_all = true;
+    }
+
+    /// Without the points of the poll before that a slow broker has yet to acknowledge.
+    fn not_in_flight(&self, answer: &Answer, due: Vec<Due>) -> VecDeque<Due> {
+        let sent = self.outbox.points_in_flight();
+        let is_sent = |due: &Due| {
+            let resource = &answer.parts()[due.part].resource;
+            sent.contains(&(resource, due.minute))
+        };
+        due.into_iter().filter(|due| !is_sent(due)).collect()
     }
 }

@@ -29,6 +29,7 @@ use crate::state::inventory::Inventory;
 use crate::state::polled::{self, Column, ListedMetric, PolledAlarm};
 use crate::state::time::{Minute, Mono, UnixMs};
 use crate::state::tracks::Tracks;
+use crate::state::wish::MetricsLevel;
 use crate::topics::Names;
 use crate::topics::report::Happening;
 
@@ -66,8 +67,8 @@ pub struct Question {
 pub enum Job {
     /// List channels and endpoints.
     Inventory,
-    /// List the series of the namespace.
-    Series,
+    /// List the series of the namespace that this level asks for.
+    Series(MetricsLevel),
     /// Get data points.
     Metrics(Question),
     /// List alarms.

@@ -4,7 +4,7 @@
 //! room to send them. So memory stays flat however long the broker is away, and a topic that
 //! changed ten times meanwhile goes out once, with the newest value.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use sha2::{Digest, Sha256};
 
@@ -163,12 +163,14 @@ impl Outbox {
         self.in_flight.len()
     }
 
-    /// How many points wait for their acknowledgement.
-    pub fn points_in_flight(&self) -> usize {
-        self.in_flight
-            .values()
-            .filter(|sent| matches!(sent, Sent::Point(..)))
-            .count()
+    /// The points that wait for their acknowledgement.
+    pub fn points_in_flight(&self) -> HashSet<(&Resource, Minute)> {
+        let sent = self.in_flight.values();
+        let points = sent.filter_map(|sent| match sent {
+            Sent::Point(resource, minute, _) => Some((resource, *minute)),
+            _ => None,
+        });
+        points.collect()
     }
 
     /// The publication that was sent last.
@@ -192,7 +194,8 @@ impl Outbox {
     }
 
     /// The next topic that differs from what was sent. `render` gives the payload that a
-    /// wanted topic should have; `None` when it cannot be published.
+    /// wanted topic should have; `None` when it cannot be published: then the broker shall
+    /// rather hold nothing than an old value.
     pub fn next(&mut self, mut render: impl FnMut(&Topic) -> Option<String>) -> Option<Turn> {
         while let Some(topic) = self.queue.pop_front() {
             let Some(entry) = self.entries.get_mut(&topic) else {
@@ -201,10 +204,7 @@ impl Outbox {
             entry.queued = false;
             let payload = match entry.wanted {
                 false => None,
-                true => match render(&topic) {
-                    None => continue,
-                    rendered => rendered,
-                },
+                true => render(&topic),
             };
             let print = payload
                 .as_deref()
@@ -333,6 +333,18 @@ mod tests {
         outbox.sweep(topic("mine"));
         outbox.sweep(topic("old"));
         assert_eq!(names(&drain(&mut outbox, "1")), ["old="]);
+    }
+
+    #[test]
+    fn a_payload_that_cannot_be_published_is_cleared_and_not_left_stale() {
+        let mut outbox = Outbox::default();
+        outbox.touch(topic("a"));
+        drain(&mut outbox, "1");
+        outbox.touch(topic("a"));
+        let turn = outbox.next(|_| None).unwrap();
+        assert_eq!((turn.topic, turn.payload), (topic("a"), None));
+        outbox.touch(topic("a"));
+        assert_eq!(names(&drain(&mut outbox, "2")), ["a=2"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::cycle::{Cycle, LIST_INTERVAL};
+use super::cycle::{Batch, Cycle, LIST_INTERVAL};
 use super::timer::Timer;
 use super::{Effect, Engine, Job, Now, Outcome, Polled, Settings};
 use crate::state::alarms::AlarmChanges;
@@ -12,7 +12,7 @@ use crate::state::measure::Resource;
 use crate::state::polled::{self, PolledAlarm};
 use crate::state::source::{Source, SourceState};
 use crate::state::time::{Minute, Mono};
-use crate::state::tracks::{self, Pace, Point};
+use crate::state::tracks::{self, Pace};
 use crate::state::wish::{AlarmsKept, MetricsLevel};
 use crate::topics::Topic;
 
@@ -27,8 +27,8 @@ pub struct Polls {
     pub(super) metrics: Timer,
     pub(super) cycle: Option<Cycle>,
     pub(super) list_due: Option<Mono>,
-    /// The points of the batch that is drained, oldest first.
-    pub(super) points: std::collections::VecDeque<Point>,
+    /// The batch whose points go out.
+    pub(super) batch: Option<Batch>,
     clock_was_wrong: bool,
     /// Why the last `ListMetrics` failed: then only what is known is asked.
     pub(super) list_fault: Option<Fault>,
@@ -46,7 +46,7 @@ impl Polls {
             metrics: Timer::new(metrics_wanted, wish.metrics_interval, now.mono),
             cycle: None,
             list_due: Some(now.mono),
-            points: std::collections::VecDeque::new(),
+            batch: None,
             clock_was_wrong: false,
             list_fault: None,
             forecast: super::meter::Pace {
@@ -98,9 +98,16 @@ impl Polls {
         }
     }
 
+    /// Whether points wait for their turn.
+    pub(super) fn has_points(&self) -> bool {
+        self.batch
+            .as_ref()
+            .is_some_and(|batch| !batch.due.is_empty())
+    }
+
     /// Forgets points that did not go out; the next poll asks for them again.
     pub(super) fn drop_points(&mut self) {
-        self.points.clear();
+        self.batch = None;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cycle::Point;
 use super::outbox::Sent;
 use super::{BrokerEvent, Effect, Engine, Now, Publication, backoff};
 use crate::state::measure::Resource;
@@ -141,7 +142,7 @@ impl Engine {
     }
 
     fn has_something_to_send(&self) -> bool {
-        self.outbox.waiting() > 0 || !self.happenings.is_empty() || !self.polls.points.is_empty()
+        self.outbox.waiting() > 0 || !self.happenings.is_empty() || self.polls.has_points()
     }
 
     /// Sends while there is room: first what the broker shall hold, then what happened, then
@@ -224,13 +225,12 @@ impl Engine {
 
     fn next_point(&mut self) -> Option<Publication> {
         loop {
-            let point = self.polls.points.pop_front()?;
+            let point = self.polls.batch.as_mut()?.next_point()?;
             let Some(payload) = self.render_point(&point) else {
                 continue;
             };
-            let print = point.reading.fingerprint();
             let topic = self.names.point(&point.resource);
-            let sent = Sent::Point(point.resource, point.reading.minute, print);
+            let sent = Sent::Point(point.resource, point.reading.minute, point.fingerprint);
             let token = self.outbox.send(sent);
             return Some(Publication {
                 token,
@@ -241,7 +241,7 @@ impl Engine {
         }
     }
 
-    fn render_point(&self, point: &crate::state::tracks::Point) -> Option<String> {
+    fn render_point(&self, point: &Point) -> Option<String> {
         let requests = point.reading.by_status;
         let window = crate::state::tracks::Window {
             minutes: 1,
@@ -249,6 +249,7 @@ impl Engine {
             requests_5xx: requests[3],
         };
         let of = self.described(&point.resource)?;
+        let track = self.tracks.get(&point.resource)?;
         Some(payload::metrics(&payload::Metrics {
             resource: &point.resource,
             api: of.0,
@@ -256,8 +257,8 @@ impl Engine {
             level: self.settings.wish.level,
             reading: &point.reading,
             window,
-            freshness: point.freshness,
-            last_data: point.last_data,
+            freshness: track.freshness,
+            last_data: track.last_data,
         }))
     }
 

@@ -9,7 +9,7 @@ use crate::state::alarms::AlarmChange;
 use crate::state::health::{self, Evidence, Health, Ingest, Light};
 use crate::state::inventory::InventoryChanges;
 use crate::state::measure::Resource;
-use crate::state::model::Id;
+use crate::state::model::{Channel, Id};
 use crate::state::source::{Source, SourceState, SourceStatus};
 use crate::state::time::{Mono, UnixMs};
 use crate::topics::report::{self, AgentHealth, Happening, Sources, Summary};
@@ -133,11 +133,7 @@ impl Engine {
     }
 
     fn review_health(&mut self, now: Now) {
-        let judged: Vec<(Id, Health)> = self
-            .inventory
-            .channels()
-            .map(|c| (c.id.clone(), self.judge(&c.id)))
-            .collect();
+        let judged = self.judge_all();
         let before = std::mem::take(&mut self.told.health);
         for (id, health) in &judged {
             if before.get(id) != Some(health) {
@@ -151,23 +147,26 @@ impl Engine {
         self.told.health = judged.into_iter().collect();
     }
 
-    fn judge(&self, id: &Id) -> Health {
-        let resource = Resource::Channel(id.clone());
-        let state = self
-            .told
-            .sources
-            .get(&Source::Metrics)
-            .map(|status| status.state);
-        let Some(channel) = self.inventory.channel(id) else {
-            return Health::unknown();
+    fn judge_all(&self) -> Vec<(Id, Health)> {
+        let state = self.told.source_state(Source::Metrics);
+        let metrics_work = !matches!(state, Some(SourceState::Failing | SourceState::Off));
+        let active = self.alarms.active_by_channel();
+        let judge = |channel: &Channel| {
+            let track = self.tracks.get(&Resource::Channel(channel.id.clone()));
+            let alarms = active.get(&channel.id).map_or(&[][..], Vec::as_slice);
+            let lost_after_minutes = self.lost_after_minutes();
+            health::judge(&Evidence {
+                channel,
+                track,
+                metrics_work,
+                alarms,
+                lost_after_minutes,
+            })
         };
-        health::judge(&Evidence {
-            channel,
-            track: self.tracks.get(&resource),
-            metrics_work: !matches!(state, Some(SourceState::Failing | SourceState::Off)),
-            alarms: self.alarms.active_of(id),
-            lost_after_minutes: self.lost_after_minutes(),
-        })
+        self.inventory
+            .channels()
+            .map(|channel| (channel.id.clone(), judge(channel)))
+            .collect()
     }
 
     fn review_summary(&mut self, now: Now) {
@@ -429,7 +428,8 @@ impl Engine {
                 let owner = self
                     .inventory
                     .endpoint(id)
-                    .and_then(|e| e.channel_id.clone());
+                    .and_then(|e| e.channel_id.clone())
+                    .or_else(|| changes.channel_of_removed.get(id).cloned());
                 self.tell(Happening {
                     event_type,
                     time: self.aws_now(now),

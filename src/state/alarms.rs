@@ -3,7 +3,7 @@
 //! Push is quick and may be lost; polling is slow and complete. Whichever is newer by AWS's
 //! own time of the state change wins, in whatever order the two arrive.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::catalogue::Catalogue;
 use super::glob;
@@ -241,13 +241,15 @@ impl Alarms {
         moved
     }
 
-    /// Names of a channel's alarms that are in state ALARM.
-    pub fn active_of(&self, channel: &str) -> Vec<&Id> {
-        let of_channel = |alarm: &Alarm| alarm.channel_id.as_deref() == Some(channel);
-        let active = self
-            .iter()
-            .filter(|(_, a)| of_channel(a) && a.state == "ALARM");
-        active.map(|(key, _)| key).collect()
+    /// Names of the alarms in state ALARM, by the channel that they are about.
+    pub fn active_by_channel(&self) -> HashMap<&Id, Vec<&Id>> {
+        let mut active: HashMap<&Id, Vec<&Id>> = HashMap::new();
+        for (key, alarm) in self.iter().filter(|(_, alarm)| alarm.state == "ALARM") {
+            if let Some(channel) = &alarm.channel_id {
+                active.entry(channel).or_default().push(key);
+            }
+        }
+        active
     }
 }
 

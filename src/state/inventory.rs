@@ -45,6 +45,8 @@ pub struct InventoryChanges {
     pub channels: Changes,
     /// Endpoints.
     pub endpoints: Changes,
+    /// The channel of each endpoint that is gone, where it had one.
+    pub channel_of_removed: BTreeMap<Id, Id>,
 }
 
 /// The channels and endpoints that are watched.
@@ -72,9 +74,13 @@ impl Inventory {
                 Some(channel) => wish.takes_channel(channel),
                 None => true,
             });
+        let (channels, _) = merge(&mut self.channels, channels.map(|c| (c.id.clone(), c)));
+        let (endpoints, gone) = merge(&mut self.endpoints, endpoints.map(|e| (e.id.clone(), e)));
+        let owner = |e: Endpoint| Some((e.id, e.channel_id?));
         let mut changes = InventoryChanges {
-            channels: merge(&mut self.channels, channels.map(|c| (c.id.clone(), c))),
-            endpoints: merge(&mut self.endpoints, endpoints.map(|e| (e.id.clone(), e))),
+            channels,
+            endpoints,
+            channel_of_removed: gone.into_iter().filter_map(owner).collect(),
         };
         if changes.endpoints.is_empty() {
             return changes;
@@ -145,11 +151,11 @@ impl Inventory {
     }
 }
 
-/// Replaces what is held by what was listed; what was not listed twice goes.
+/// Replaces what is held by what was listed; what was not listed twice goes and is returned.
 fn merge<T: PartialEq>(
     held: &mut BTreeMap<Id, Held<T>>,
     listed: impl Iterator<Item = (Id, T)>,
-) -> Changes {
+) -> (Changes, Vec<T>) {
     let mut changes = Changes::default();
     for entry in held.values_mut() {
         entry.absences += 1;
@@ -169,12 +175,8 @@ fn merge<T: PartialEq>(
             }
         }
     }
-    held.retain(|id, entry| {
-        let stays = entry.absences < ABSENCES_BEFORE_GONE;
-        if !stays {
-            changes.removed.push(id.clone());
-        }
-        stays
-    });
-    changes
+    let gone = held.extract_if(.., |_, entry| entry.absences >= ABSENCES_BEFORE_GONE);
+    let (removed, values) = gone.map(|(id, entry)| (id, entry.value)).unzip();
+    changes.removed = removed;
+    (changes, values)
 }

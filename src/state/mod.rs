@@ -2,6 +2,7 @@
 //! randomness, no input or output, and no knowledge of MQTT.
 
 pub mod alarms;
+pub mod answer;
 pub mod catalogue;
 pub mod fault;
 pub mod glob;

@@ -71,67 +71,11 @@ impl Reading {
         }
     }
 
-    /// Whether any series has a data point in this minute.
-    pub fn has_data(&self) -> bool {
-        let plain = [
-            self.ingress_bytes,
-            self.ingress_response_time,
-            self.egress_bytes,
-            self.requests,
-            self.egress_response_time,
-        ];
-        plain.iter().chain(&self.by_status).any(Option::is_some)
-            || self.inputs.iter().any(|i| i.bytes.is_some())
-            || self.active_input.is_some()
-    }
-
-    /// A number that differs (all but certainly) when any value differs: FNV-1a, 64 bit.
-    ///
-    /// It stands in for the values themselves, so that fifteen past minutes of a thousand
-    /// channels cost kilobytes.
-    pub fn fingerprint(&self) -> u64 {
-        let mut hash = Fnv::new();
-        let plain = [
-            self.ingress_bytes,
-            self.ingress_response_time,
-            self.egress_bytes,
-            self.requests,
-            self.egress_response_time,
-        ];
-        for value in plain.iter().chain(&self.by_status) {
-            hash.number(*value);
+    /// Channels: what one endpoint's ActiveInput says of an input; any endpoint is enough.
+    pub fn feeds_endpoint(&mut self, id: &Id, value: Option<f64>) {
+        let input = self.inputs.iter_mut().find(|input| input.id == *id);
+        if let (Some(input), Some(value)) = (input, value) {
+            input.active = Some(input.active.unwrap_or(false) || value > 0.0);
         }
-        for input in &self.inputs {
-            hash.bytes(input.id.as_bytes());
-            hash.number(input.bytes);
-            hash.bytes(&[match input.active {
-                None => 0,
-                Some(false) => 1,
-                Some(true) => 2,
-            }]);
-        }
-        if let Some(id) = &self.active_input {
-            hash.bytes(id.as_bytes());
-        }
-        hash.0
-    }
-}
-
-struct Fnv(u64);
-
-impl Fnv {
-    fn new() -> Fnv {
-        Fnv(0xcbf2_9ce4_8422_2325)
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-
-    fn number(&mut self, value: Option<f64>) {
-        // No data point is never a value: a NaN stands for it.
-        self.bytes(&value.unwrap_or(f64::NAN).to_bits().to_le_bytes());
     }
 }

@@ -6,14 +6,14 @@
 //! after `settle`, and each settled minute is told once, or again when it was revised.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
-use heapless::HistoryBuf;
+use heapless::Deque;
 
-use super::catalogue::Series;
+use super::answer::{Answer, Due, Part};
 use super::measure::{Measure, Resource};
 use super::model::Id;
-use super::polled::Column;
 use super::reading::Reading;
 use super::time::{Minute, UnixMs};
 
@@ -34,60 +34,6 @@ pub fn newest_settled(aws_now: UnixMs, settle: Duration) -> Minute {
         .plus_ms(-(settle.as_millis() as i64))
         .minute()
         .plus(-1)
-}
-
-/// One answered batch: whole channels with their endpoints, over one window.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// What was asked, in the order of `columns`; the series of a resource stand together.
-    pub series: Vec<Series>,
-    /// What was answered.
-    pub columns: Vec<Column>,
-    /// First minute of the window.
-    pub first: Minute,
-    /// Newest minute that was settled when the question was put.
-    pub newest: Minute,
-}
-
-impl Answer {
-    /// Each resource with its range of series.
-    fn resources(&self) -> Vec<(Resource, std::ops::Range<usize>)> {
-        let mut found: Vec<(Resource, std::ops::Range<usize>)> = Vec::new();
-        for (at, series) in self.series.iter().enumerate() {
-            match found.last_mut() {
-                Some((resource, range)) if *resource == series.resource => range.end = at + 1,
-                _ => found.push((series.resource.clone(), at..at + 1)),
-            }
-        }
-        found
-    }
-
-    fn value(&self, at: usize, minute: Minute) -> Option<f64> {
-        let column = self.columns.get(at)?;
-        let row = usize::try_from(minute.0 - column.first.0).ok()?;
-        column.values.get(row).copied().filter(|v| v.is_finite())
-    }
-
-    fn reading(&self, range: std::ops::Range<usize>, minute: Minute) -> Reading {
-        let mut reading = Reading {
-            minute,
-            ..Reading::default()
-        };
-        for at in range {
-            reading.set(&self.series[at].measure, self.value(at, minute));
-        }
-        reading
-    }
-
-    /// Newest minute, settled or not, in which any series of the range has a point.
-    fn last_data(&self, range: std::ops::Range<usize>) -> Option<Minute> {
-        let newest = |at: usize| {
-            let column = &self.columns[at];
-            let row = column.values.iter().rposition(|v| v.is_finite())?;
-            Some(column.first.plus(row as i64))
-        };
-        range.filter_map(newest).max()
-    }
 }
 
 /// When bytes came in at a channel or one of its inputs.
@@ -165,28 +111,19 @@ pub struct Track {
     /// Newest minute with any data, settled or not.
     pub last_data: Option<Minute>,
     /// Newest minute whose point the broker has acknowledged.
-    handed: Option<Minute>,
+    handed: Minute,
     /// Minutes that went out, by fingerprint.
-    told: HistoryBuf<(Minute, u64), REMEMBERED_MINUTES>,
+    told: Deque<(Minute, u64), REMEMBERED_MINUTES>,
+    /// Fingerprint of what is shown.
+    fingerprint: u64,
+    /// Which series the fingerprints are made of.
+    asked: u64,
     /// Bytes into the channel.
     pub ingress: Flow,
     /// Bytes into each of its inputs.
     pub inputs: Vec<(Id, Flow)>,
     /// What the payload last said of its freshness.
     pub freshness: Freshness,
-}
-
-/// One minute of one resource that has to go out.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Point {
-    /// Whose.
-    pub resource: Resource,
-    /// The minute's values; `revised` when it went out before with others.
-    pub reading: Reading,
-    /// What it says of freshness.
-    pub freshness: Freshness,
-    /// What it says of the newest data.
-    pub last_data: Option<Minute>,
 }
 
 /// The limits that the rules of a [`Track`] take from the config.
@@ -255,87 +192,76 @@ impl Tracks {
     ) -> Minute {
         let oldest = newest.plus(-BACKFILL_MINUTES_MAX);
         let from = |r: &Resource| match self.tracks.get(r).map(|t| t.handed) {
-            Some(Some(handed)) => handed.min(newest).plus(1 - OVERLAP_MINUTES),
-            Some(None) | None => oldest,
+            Some(handed) => handed.min(newest).plus(1 - OVERLAP_MINUTES),
+            None => oldest,
         };
         resources.map(from).min().unwrap_or(oldest).max(oldest)
     }
 
-    /// Takes an answered batch: updates what is shown and tells the points that are due,
-    /// oldest first.
-    pub fn apply(&mut self, answer: &Answer, pace: Pace) -> Vec<Point> {
-        let resources = answer.resources();
-        let mut points = Vec::new();
-        let mut minute = answer.first;
-        let mut due: Vec<(Minute, usize)> = Vec::new();
-        while minute <= answer.newest {
-            due.extend((0..resources.len()).map(|at| (minute, at)));
-            minute = minute.plus(1);
+    /// Takes an answered batch: updates what is shown and tells the minutes that have to go
+    /// out, oldest first.
+    pub fn apply(&mut self, answer: &Answer, pace: Pace) -> Vec<Due> {
+        for part in answer.parts() {
+            self.update(answer, part, pace);
         }
-        for (resource, range) in &resources {
-            self.update(answer, resource, range.clone(), &resources, pace);
-        }
-        for (minute, at) in due {
-            let (resource, range) = &resources[at];
-            let Some(track) = self.tracks.get(resource) else {
-                continue;
-            };
-            if !track.may_be_due(minute) {
-                continue;
-            }
-            let mut reading = read(answer, resource, range.clone(), &resources, minute);
-            if let Some(revised) = track.is_due(&reading) {
-                reading.revised = revised;
-                let (freshness, last_data) = (track.freshness, track.last_data);
-                points.push(Point {
-                    resource: resource.clone(),
-                    reading,
-                    freshness,
-                    last_data,
-                });
+        let tracks: Vec<Option<&Track>> = answer
+            .parts()
+            .iter()
+            .map(|part| self.tracks.get(&part.resource))
+            .collect();
+        let mut due = Vec::new();
+        for minute in answer.settled() {
+            for (at, track) in tracks.iter().enumerate() {
+                let fingerprint = || answer.fingerprint(&answer.parts()[at], minute);
+                let revised = track.and_then(|track| track.is_due(minute, fingerprint));
+                due.extend(revised.map(|revised| Due {
+                    minute,
+                    part: at,
+                    revised,
+                }));
             }
         }
-        points
+        due
     }
 
-    fn update(
-        &mut self,
-        answer: &Answer,
-        resource: &Resource,
-        range: std::ops::Range<usize>,
-        all: &[(Resource, std::ops::Range<usize>)],
-        pace: Pace,
-    ) {
-        let shown = read(answer, resource, range.clone(), all, answer.newest);
-        let before = self.tracks.remove(resource);
-        let known = before.is_some();
-        let mut track = before.unwrap_or_else(|| {
-            let handed = self
-                .adopted
-                .remove(resource)
-                .unwrap_or(answer.newest.plus(-1));
-            Track::new(
-                shown.clone(),
-                handed.max(answer.newest.plus(-BACKFILL_MINUTES_MAX)),
-            )
-        });
-        if known && shown.minute >= track.shown.minute {
-            track.show(shown);
+    fn update(&mut self, answer: &Answer, part: &Part, pace: Pace) {
+        let shown = Shown {
+            reading: answer.reading(part, answer.newest),
+            fingerprint: answer.fingerprint(part, answer.newest),
+            asked: answer.asked(part),
+        };
+        let newest = answer.newest;
+        let track = match self.tracks.entry(part.resource.clone()) {
+            Entry::Vacant(vacant) => {
+                let handed = self.adopted.remove(&part.resource);
+                let handed = handed.unwrap_or(newest.plus(-1));
+                vacant.insert(Track::new(
+                    shown,
+                    handed.max(newest.plus(-BACKFILL_MINUTES_MAX)),
+                ))
+            }
+            Entry::Occupied(occupied) => {
+                let track = occupied.into_mut();
+                track.heed_what_is_asked(answer, part, shown.asked);
+                if newest >= track.shown.minute {
+                    track.show(shown);
+                }
+                track
+            }
+        };
+        if newest >= track.shown.minute {
+            track.sum(answer, part);
         }
-        if answer.newest >= track.shown.minute {
-            track.sum(answer, range.clone());
-        }
-        track.last_data = track.last_data.max(answer.last_data(range.clone()));
+        track.last_data = track.last_data.max(answer.last_data(part));
         track.freshness = freshness(track.last_data, pace);
-        track.follow_flow(answer, range, pace.lost_after_minutes);
-        self.tracks.insert(resource.clone(), track);
+        track.follow_flow(answer, part, pace.lost_after_minutes);
     }
 
     /// Notes that the broker has taken a point.
     pub fn handed_out(&mut self, resource: &Resource, minute: Minute, fingerprint: u64) {
         if let Some(track) = self.tracks.get_mut(resource) {
-            track.handed = track.handed.max(Some(minute));
-            track.told.write((minute, fingerprint));
+            track.handed = track.handed.max(minute);
+            track.remember(minute, fingerprint);
         }
     }
 
@@ -353,15 +279,24 @@ impl Tracks {
     }
 }
 
+/// The newest settled minute of an answer.
+struct Shown {
+    reading: Reading,
+    fingerprint: u64,
+    asked: u64,
+}
+
 impl Track {
-    fn new(shown: Reading, handed: Minute) -> Track {
+    fn new(shown: Shown, handed: Minute) -> Track {
         Track {
             window: Window::default(),
-            window_after: handed.max(shown.minute.plus(-BACKFILL_MINUTES_MAX)),
-            shown,
+            window_after: handed,
+            shown: shown.reading,
+            fingerprint: shown.fingerprint,
+            asked: shown.asked,
             last_data: None,
-            handed: Some(handed),
-            told: HistoryBuf::new(),
+            handed,
+            told: Deque::new(),
             ingress: Flow::default(),
             inputs: Vec::new(),
             freshness: Freshness::NoData,
@@ -369,39 +304,60 @@ impl Track {
     }
 
     /// Moves on to a newer minute, or corrects the one that is shown.
-    fn show(&mut self, mut reading: Reading) {
+    fn show(&mut self, shown: Shown) {
+        let mut reading = shown.reading;
         if reading.minute > self.shown.minute {
             self.window_after = self.shown.minute;
         } else {
-            reading.revised =
-                self.shown.revised || reading.fingerprint() != self.shown.fingerprint();
+            reading.revised = self.shown.revised || shown.fingerprint != self.fingerprint;
         }
         self.shown = reading;
+        self.fingerprint = shown.fingerprint;
+    }
+
+    /// A series that is asked for the first time, or no more, is no revision of past minutes:
+    /// they are remembered as they look now.
+    fn heed_what_is_asked(&mut self, answer: &Answer, part: &Part, asked: u64) {
+        if asked == self.asked {
+            return;
+        }
+        self.asked = asked;
+        for (minute, fingerprint) in &mut self.told {
+            *fingerprint = answer.fingerprint(part, *minute);
+        }
+        self.fingerprint = answer.fingerprint(part, self.shown.minute);
+    }
+
+    /// Remembers what went out as this minute.
+    fn remember(&mut self, minute: Minute, fingerprint: u64) {
+        match self.told.iter_mut().find(|(told, _)| *told == minute) {
+            Some((_, told)) => *told = fingerprint,
+            None => {
+                if self.told.is_full() {
+                    self.told.pop_front();
+                }
+                let _ = self.told.push_back((minute, fingerprint));
+            }
+        }
     }
 
     /// Sums the status counts over the minutes since the poll before.
-    fn sum(&mut self, answer: &Answer, range: std::ops::Range<usize>) {
-        let first = self.window_after.plus(1).max(answer.first);
-        let mut window = Window {
-            minutes: 0,
-            requests_4xx: None,
-            requests_5xx: None,
-        };
-        let mut minute = first;
-        while minute <= self.shown.minute {
-            let reading = answer.reading(range.clone(), minute);
+    fn sum(&mut self, answer: &Answer, part: &Part) {
+        let mut window = Window::default();
+        let minutes = answer.settled().filter(|m| *m > self.window_after);
+        for minute in minutes {
+            let reading = answer.reading(part, minute);
             window.minutes += 1;
             add(&mut window.requests_4xx, reading.by_status[2]);
             add(&mut window.requests_5xx, reading.by_status[3]);
-            minute = minute.plus(1);
         }
         self.window = window;
     }
 
     /// Follows the bytes that came in, settled minutes only.
-    fn follow_flow(&mut self, answer: &Answer, range: std::ops::Range<usize>, lost_after: i64) {
-        for at in range {
-            let flow = match &answer.series[at].measure {
+    fn follow_flow(&mut self, answer: &Answer, part: &Part, lost_after: i64) {
+        for (measure, column) in answer.columns(part) {
+            let flow = match measure {
                 Measure::IngressBytes => &mut self.ingress,
                 Measure::InputBytes(id) => {
                     let known = self.inputs.iter().position(|(input, _)| input == id);
@@ -413,7 +369,6 @@ impl Track {
                 }
                 _ => continue,
             };
-            let column = &answer.columns[at];
             let minutes = column.values.iter().enumerate().map(|(row, value)| {
                 (
                     column.first.plus(row as i64),
@@ -425,25 +380,14 @@ impl Track {
         }
     }
 
-    /// Whether a minute can be due at all: newer than what went out, or remembered.
-    fn may_be_due(&self, minute: Minute) -> bool {
-        self.handed.is_none_or(|handed| minute > handed)
-            || self.told.oldest_ordered().any(|(told, _)| *told == minute)
-    }
-
     /// `Some(revised)` when the minute has to go out.
-    fn is_due(&self, reading: &Reading) -> Option<bool> {
-        let told = self
-            .told
-            .oldest_ordered()
-            .filter(|(minute, _)| *minute == reading.minute);
-        match told.last() {
-            Some((_, fingerprint)) => (*fingerprint != reading.fingerprint()).then_some(true),
-            None => self
-                .handed
-                .is_none_or(|handed| reading.minute > handed)
-                .then_some(false),
+    fn is_due(&self, minute: Minute, fingerprint: impl Fn() -> u64) -> Option<bool> {
+        if minute > self.handed {
+            return Some(false);
         }
+        let told = self.told.iter().find(|(told, _)| *told == minute);
+        told.is_some_and(|(_, told)| *told != fingerprint())
+            .then_some(true)
     }
 }
 
@@ -451,41 +395,4 @@ fn add(sum: &mut Option<f64>, value: Option<f64>) {
     if let Some(value) = value {
         *sum = Some(sum.unwrap_or(0.0) + value);
     }
-}
-
-/// A minute of a resource. Which input is active is told by the channel's endpoints.
-fn read(
-    answer: &Answer,
-    resource: &Resource,
-    range: std::ops::Range<usize>,
-    all: &[(Resource, std::ops::Range<usize>)],
-    minute: Minute,
-) -> Reading {
-    let mut reading = answer.reading(range, minute);
-    if !resource.is_channel() || reading.inputs.is_empty() {
-        return reading;
-    }
-    let own = all
-        .iter()
-        .position(|(r, _)| r == resource)
-        .unwrap_or(all.len());
-    let endpoints = all
-        .iter()
-        .skip(own + 1)
-        .take_while(|(r, _)| !r.is_channel());
-    for (_, range) in endpoints {
-        for at in range.clone() {
-            let Measure::ActiveInput(id) = &answer.series[at].measure else {
-                continue;
-            };
-            let value = answer.value(at, minute);
-            let Some(input) = reading.inputs.iter_mut().find(|input| input.id == *id) else {
-                continue;
-            };
-            if let Some(value) = value {
-                input.active = Some(input.active.unwrap_or(false) || value > 0.0);
-            }
-        }
-    }
-    reading
 }

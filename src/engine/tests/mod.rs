@@ -1,6 +1,8 @@
 //! The rules as timelines: a simulated region, a simulated broker, simulated time.
 
+mod inventory;
 mod minutes;
+mod ownership;
 mod polling;
 mod region;
 mod rig;
