@@ -37,11 +37,11 @@ struct Life {
 /// What `ListMetrics` has taught.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
-    /// Dimension values of resources that are not simply their ids.
+    /// How CloudWatch writes each resource that was ever listed.
     values: HashMap<Resource, Id>,
     /// The series outside the core.
     found: BTreeMap<Resource, BTreeMap<Measure, Life>>,
-    /// How values were seen to be written last: by id, or by the end of the ARN.
+    /// Whether this account's values are the ends of ARNs and no ids, as far as was listed.
     by_arn: bool,
     /// Rows of the last listing that belong to a known resource.
     pub matched: usize,
@@ -129,14 +129,16 @@ impl Catalogue {
             }
         }
         self.forget_dead(now, inventory);
+        if !self.values.is_empty() {
+            let is_id = |(resource, value): (&Resource, &Id)| resource.id() == value;
+            self.by_arn = !self.values.iter().any(is_id);
+        }
     }
 
     /// Remembers how a resource is written; its own id wins over the end of its ARN.
     fn learn_value(&mut self, resource: &Resource, value: &str) {
-        self.by_arn = **resource.id() != *value;
-        if !self.by_arn {
-            self.values.remove(resource);
-        } else if !self.values.contains_key(resource) {
+        let known = self.values.get(resource);
+        if known.is_none() || **resource.id() == *value {
             self.values.insert(resource.clone(), value.into());
         }
     }

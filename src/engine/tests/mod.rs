@@ -1,5 +1,6 @@
 //! The rules as timelines: a simulated region, a simulated broker, simulated time.
 
+mod asking;
 mod inventory;
 mod minutes;
 mod polling;
