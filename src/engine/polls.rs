@@ -269,6 +269,8 @@ impl Engine {
             || !changes.endpoints.removed.is_empty();
         if moved {
             self.polls.list_due = None;
+        }
+        if !changes.channels.is_empty() || !changes.endpoints.is_empty() {
             for key in self.alarms.reassign(&self.inventory) {
                 self.outbox.touch(Topic::Alarm(key));
             }

@@ -9,7 +9,7 @@ use crate::state::alarms::AlarmChange;
 use crate::state::health::{self, Evidence, Health, Ingest, Light};
 use crate::state::inventory::InventoryChanges;
 use crate::state::measure::Resource;
-use crate::state::model::Id;
+use crate::state::model::{Channel, Id};
 use crate::state::source::{Source, SourceState, SourceStatus};
 use crate::state::time::{Mono, UnixMs};
 use crate::topics::report::{self, AgentHealth, Happening, Sources, Summary};
@@ -129,10 +129,11 @@ impl Engine {
     }
 
     fn review_health(&mut self, now: Now) {
+        let mut active = self.alarms.active_by_channel();
         let judged: Vec<(Id, Health)> = self
             .inventory
             .channels()
-            .map(|c| (c.id.clone(), self.judge(&c.id)))
+            .map(|c| (c.id.clone(), self.judge(c, active.remove(&c.id))))
             .collect();
         let before = std::mem::take(&mut self.told.health);
         for (id, health) in &judged {
@@ -147,21 +148,18 @@ impl Engine {
         self.told.health = judged.into_iter().collect();
     }
 
-    fn judge(&self, id: &Id) -> Health {
-        let resource = Resource::Channel(id.clone());
+    fn judge(&self, channel: &Channel, alarms: Option<Vec<&Id>>) -> Health {
+        let resource = Resource::Channel(channel.id.clone());
         let state = self
             .told
             .sources
             .get(&Source::Metrics)
             .map(|status| status.state);
-        let Some(channel) = self.inventory.channel(id) else {
-            return Health::unknown();
-        };
         health::judge(&Evidence {
             channel,
             track: self.tracks.get(&resource),
             metrics_work: !matches!(state, Some(SourceState::Failing | SourceState::Off)),
-            alarms: self.alarms.active_of(id),
+            alarms: alarms.unwrap_or_default(),
             lost_after_minutes: self.lost_after_minutes(),
         })
     }
@@ -306,8 +304,9 @@ impl Engine {
         }
         let health = match (failing, starting) {
             (0, 0) if reasons.is_empty() => AgentHealth::Ok,
-            (0, starting) if starting > 0 => AgentHealth::Starting,
-            (failing, _) if failing > 0 && failing == all => AgentHealth::Failing,
+            (0, 1..) => AgentHealth::Starting,
+            // Metrics do not start before there is an inventory.
+            (failing, starting) if failing > 0 && failing + starting == all => AgentHealth::Failing,
             _ => AgentHealth::Degraded,
         };
         (health, reasons)

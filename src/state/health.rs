@@ -82,21 +82,6 @@ pub struct Health {
     pub alarms: Vec<Id>,
 }
 
-impl Health {
-    /// Of a channel that nothing is known of.
-    pub fn unknown() -> Health {
-        Health {
-            light: Light::Unknown,
-            reasons: Vec::new(),
-            ingest: Ingest::Unknown,
-            ingest_since: None,
-            inputs_total: 0,
-            inputs_receiving: None,
-            alarms: Vec::new(),
-        }
-    }
-}
-
 /// What a channel is judged by.
 pub struct Evidence<'a> {
     /// The channel.
