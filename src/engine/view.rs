@@ -312,8 +312,9 @@ impl Engine {
         }
         let health = match (failing, starting) {
             (0, 0) if reasons.is_empty() => AgentHealth::Ok,
-            (0, starting) if starting > 0 => AgentHealth::Starting,
-            (failing, _) if failing > 0 && failing == all => AgentHealth::Failing,
+            (0, 1..) => AgentHealth::Starting,
+            // Metrics do not start before there is an inventory.
+            (failing, starting) if failing > 0 && failing + starting == all => AgentHealth::Failing,
             _ => AgentHealth::Degraded,
         };
         (health, reasons)
