@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::backoff;
+use super::meter::LIST_INTERVAL;
 use super::{Effect, Engine, Job, Now, Outcome, Polled, Question, Settings};
 use crate::state::alarms::AlarmChanges;
 use crate::state::catalogue::Series;
@@ -19,8 +20,6 @@ use crate::topics::Topic;
 
 /// What `GetMetricData` takes at once.
 const QUERIES_A_REQUEST_MAX: usize = 500;
-/// `ListMetrics` is asked this often, and when the inventory changed.
-const LIST_INTERVAL: Duration = Duration::from_secs(600);
 /// First wait after a failed poll; it doubles up to the source's interval.
 const RETRY_FIRST: Duration = Duration::from_secs(5);
 /// How often a clock that is before the program's own date is looked at again.
