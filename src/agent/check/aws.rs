@@ -11,7 +11,7 @@ use super::cost::{self, Pages};
 use super::report::Report;
 use super::{AWS_SECONDS_MAX, place};
 use crate::aws::{Stop, cloudwatch, mediapackage};
-use crate::config::{AlarmsKept, Config, MetricsLevel, region};
+use crate::config::{AlarmsKept, Config, MetricsLevel, ServiceUrl, region};
 use crate::engine::meter::Meter;
 use crate::error::Failure;
 use crate::state::alarms::Alarms;
@@ -147,8 +147,8 @@ impl<W: Write> Asking<'_, W> {
                 .note(V1, "not asked, since apis does not hold \"v1\"");
             return;
         }
-        let config = self.config;
-        let hint = |fault| hint(config, fault);
+        let (home, url) = (&self.config.region, &self.config.mediapackage.url);
+        let hint = |fault| hint(home, url, fault);
         let channels = channels.unwrap_or(Ok(Vec::new()));
         let channels = self.ask(V1, || channels.map_err(hint));
         if self.blocked.is_some() {
@@ -365,15 +365,40 @@ impl<W: Write> Asking<'_, W> {
 }
 
 /// Where the service's usual name leads nowhere, the region may not have the service.
-fn hint(config: &Config, fault: Fault) -> Fault {
-    let usual = region::service_url("mediapackage", &config.region);
-    if fault.kind != FaultKind::Network || config.mediapackage.url != usual {
+fn hint(home: &str, url: &ServiceUrl, fault: Fault) -> Fault {
+    let usual = region::service_url("mediapackage", home);
+    if fault.kind != FaultKind::Network || *url != usual {
         return fault;
     }
-    let more = format!("not every region has MediaPackage, does {}?", config.region);
+    let more = format!("not every region has MediaPackage, does {home}?");
     let remedy = match fault.remedy.as_str() {
         "" => more,
         remedy => format!("{remedy}; {more}"),
     };
     Fault { remedy, ..fault }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_asks_whether_the_region_has_the_service() {
+        let usual = region::service_url("mediapackage", "eu-central-1");
+        let own = ServiceUrl {
+            host: "mock.example.net".to_owned(),
+            ..usual.clone()
+        };
+        let cases = [
+            (&usual, FaultKind::Network, true),
+            (&usual, FaultKind::Server, false),
+            (&own, FaultKind::Network, false),
+        ];
+        for (url, kind, wanted) in cases {
+            let fault = Fault::new(kind, "no such name", "check region");
+            let remedy = hint("eu-central-1", url, fault).remedy;
+            assert!(remedy.starts_with("check region"), "{remedy}");
+            assert_eq!(remedy.ends_with("does eu-central-1?"), wanted, "{kind:?}");
+        }
+    }
 }

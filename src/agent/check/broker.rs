@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::super::state_dir;
 use super::super::threads::Threads;
 use super::aws::Picture;
-use super::report::Report;
+use super::report::{Grade, Report};
 use crate::aws::Stop;
 use crate::config::region::{IOT_TOPIC_BYTES_MAX, IOT_TOPIC_SLASHES_MAX, is_iot_host};
 use crate::config::{self, Config};
@@ -24,6 +24,7 @@ const BROKER: &str = "broker";
 const ROUND_TRIP: &str = "round trip";
 const DISCOVERY: &str = "discovery";
 const OWNER: &str = "owner";
+const STOPPED: &str = "stopped before it was known";
 /// For each step: a session, an acknowledgement, a message that comes back.
 const STEP_MAX: Duration = Duration::from_secs(6);
 /// How often the wish to stop is looked at.
@@ -269,6 +270,7 @@ impl Visit<'_> {
         let shown = topic.strip_suffix("check/config").unwrap_or_default();
         match self.wait(|event| received(event, &topic).is_some_and(|(text, _)| text.is_empty())) {
             Ok(()) => report.ok(DISCOVERY, &format!("{shown}# can be written")),
+            Err(Trouble::Stopped) => report.note(DISCOVERY, STOPPED),
             Err(_) => report.warn(
                 DISCOVERY,
                 &format!("{shown}# cannot be written and read"),
@@ -321,7 +323,7 @@ fn tell<W: Write>(
             None => report.fail(part, &reason, remedy),
         },
         Trouble::Silence => report.fail(part, silence, remedy),
-        Trouble::Stopped => report.note(part, "stopped before it was known"),
+        Trouble::Stopped => report.note(part, STOPPED),
     }
 }
 
@@ -378,14 +380,13 @@ fn whose<W: Write>(report: &mut Report<W>, config: &Config, picture: &Picture, v
     }
 }
 
-/// Longest topic that this inventory gives; AWS IoT Core closes the session of a longer one.
+/// Longest topic that this inventory gives.
 fn longest_topic<W: Write>(
     report: &mut Report<W>,
     config: &Config,
     names: &Names,
     picture: &Picture,
 ) {
-    const PART: &str = "longest topic";
     let inventory = &picture.inventory;
     let channels = inventory.channels().flat_map(|channel| {
         let resource = Resource::Channel(channel.id.clone());
@@ -393,26 +394,49 @@ fn longest_topic<W: Write>(
     });
     let endpoints = inventory.endpoints();
     let endpoints = endpoints.map(|e| Topic::Metrics(Resource::Endpoint(e.id.clone())));
-    let alarms = picture
-        .alarms
-        .iter()
-        .map(|(key, _)| Topic::Alarm(key.clone()));
-    let all = channels
-        .chain(endpoints)
-        .chain(alarms)
-        .chain([Topic::AgentStats]);
-    let longest = all.map(|topic| names.of(&topic)).max_by_key(String::len);
-    let longest = longest.unwrap_or_default();
-    let (bytes, slashes) = (longest.len(), longest.matches('/').count());
+    let alarms = picture.alarms.iter();
+    let alarms = alarms.map(|(key, _)| Topic::Alarm(key.clone()));
+    let all = channels.chain(endpoints).chain(alarms);
+    let all = all.chain([Topic::AgentStats]).map(|topic| names.of(&topic));
+    let longest = all.max_by_key(String::len).unwrap_or_default();
+    let (grade, found, remedy) = judge_topic(&longest, is_iot_host(&config.mqtt.host));
+    report.line(grade, "longest topic", &found, &remedy);
+}
+
+/// AWS IoT Core closes the session of who publishes a longer one; others take 64 KiB.
+fn judge_topic(topic: &str, iot: bool) -> (Grade, String, String) {
+    let (bytes, slashes) = (topic.len(), topic.matches('/').count());
     let fits = bytes <= IOT_TOPIC_BYTES_MAX && slashes <= IOT_TOPIC_SLASHES_MAX;
-    let found = format!("{bytes} bytes and {slashes} slashes: {longest}");
-    if !is_iot_host(&config.mqtt.host) {
-        report.note(PART, &found);
-    } else if fits {
-        report.ok(PART, &format!("{found}; AWS IoT Core takes it"));
-    } else {
-        let limits = format!("{IOT_TOPIC_BYTES_MAX} bytes and {IOT_TOPIC_SLASHES_MAX} slashes");
-        let remedy = format!("AWS IoT Core takes {limits}: shorten base_topic or instance");
-        report.warn(PART, &found, &remedy);
+    let found = format!("{bytes} bytes and {slashes} slashes: {topic}");
+    let limits = format!("{IOT_TOPIC_BYTES_MAX} bytes and {IOT_TOPIC_SLASHES_MAX} slashes");
+    match (iot, fits) {
+        (false, _) => (Grade::Note, found, String::new()),
+        (true, true) => (Grade::Ok, found, String::new()),
+        (true, false) => {
+            let remedy = format!("AWS IoT Core takes {limits}: shorten base_topic or instance");
+            (Grade::Warn, found, remedy)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_topic_is_held_against_aws_iot_core_where_that_is_the_broker() {
+        let long = format!("a/{}", "b".repeat(255));
+        let cases = [
+            ("a/b/c", false, Grade::Note),
+            ("a/b/c", true, Grade::Ok),
+            (&long[..256], true, Grade::Ok),
+            (&long, true, Grade::Warn),
+            (&long, false, Grade::Note),
+            ("1/2/3/4/5/6/7/8", true, Grade::Ok),
+            ("1/2/3/4/5/6/7/8/9", true, Grade::Warn),
+        ];
+        for (topic, iot, wanted) in cases {
+            assert_eq!(judge_topic(topic, iot).0, wanted, "{topic} {iot}");
+        }
     }
 }
