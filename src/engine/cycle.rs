@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::meter::LIST_INTERVAL;
 use super::{Effect, Engine, Job, Now, Question};
 use crate::state::answer::{Answer, Due};
 use crate::state::catalogue::Series;
@@ -19,8 +20,6 @@ use crate::topics::Topic;
 
 /// What `GetMetricData` takes at once.
 const QUERIES_A_REQUEST_MAX: usize = 500;
-/// `ListMetrics` is asked this often, and when the inventory changed.
-pub(super) const LIST_INTERVAL: Duration = Duration::from_secs(600);
 
 /// A metric poll under way: it asks one batch of whole channels after the other.
 #[derive(Clone, Debug)]
