@@ -12,7 +12,7 @@ use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::retry::Retry;
-use crate::config::{Config, Proxy};
+use crate::config::{Config, Proxy, ServiceUrl};
 use crate::state::fault::{Fault, FaultKind};
 
 /// A head and its body buffer; ureq's own 128 KiB are for file transfers.
@@ -153,6 +153,28 @@ fn ureq_proxy(proxy: &Proxy) -> Result<Option<ureq::Proxy>, Fault> {
     proxy
         .map(Some)
         .map_err(|_| unusable("the proxy's URL or its credentials are malformed"))
+}
+
+/// Which way requests to `url` go out, in words and without the proxy's user and password.
+///
+/// # Errors
+///
+/// [`FaultKind::Network`] for a proxy that cannot be used.
+pub fn way_out(proxy: &Proxy, url: &ServiceUrl) -> Result<String, Fault> {
+    let Some(through) = ureq_proxy(proxy)? else {
+        return Ok(String::from("directly"));
+    };
+    let uri: Result<http::Uri, _> = url.text.parse();
+    if uri.is_ok_and(|uri| through.is_no_proxy(&uri)) {
+        return Ok(String::from("directly, as NO_PROXY says"));
+    }
+    let whose = if through.is_from_env() {
+        ", as the environment says"
+    } else {
+        ""
+    };
+    let (host, port) = (through.host(), through.port());
+    Ok(format!("through the proxy {host}:{port}{whose}"))
 }
 
 fn is_http(protocol: ureq::ProxyProtocol) -> bool {

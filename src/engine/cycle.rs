@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::meter::LIST_INTERVAL;
 use super::{Effect, Engine, Job, Now, Question};
 use crate::state::answer::{Answer, Due};
 use crate::state::catalogue::Series;
@@ -19,8 +20,6 @@ use crate::topics::Topic;
 
 /// What `GetMetricData` takes at once.
 const QUERIES_A_REQUEST_MAX: usize = 500;
-/// `ListMetrics` is asked this often, and when the inventory changed.
-pub(super) const LIST_INTERVAL: Duration = Duration::from_secs(600);
 
 /// A metric poll under way: it asks one batch of whole channels after the other.
 #[derive(Clone, Debug)]
@@ -29,6 +28,8 @@ pub(super) struct Cycle {
     pub(super) took: Duration,
     /// The channel that was asked last.
     pub(super) after: Option<Id>,
+    /// Series of that channel that found no room in its request.
+    pub(super) rest: Vec<Series>,
     pub(super) metrics: u64,
     pub(super) phase: Phase,
     /// Whether points go out; not while the broker cannot keep up.
@@ -89,6 +90,7 @@ impl Engine {
             began: now.mono,
             took: Duration::ZERO,
             after: None,
+            rest: Vec::new(),
             metrics: 0,
             phase: Phase::Next,
             points: self.broker.connected,
@@ -118,8 +120,12 @@ impl Engine {
             if !drained && !overdue {
                 return;
             }
-            // The broker cannot keep up: what it shall hold comes before what it shall pass on.
-            cycle.points &= drained;
+            if !drained && self.polls.batch.is_some() {
+                // The broker cannot keep up: what it shall hold comes before what it shall
+                // pass on. The channels after these have their turn at the next poll.
+                cycle.points = false;
+                self.polls.points_after = cycle.after.clone();
+            }
             let due = std::mem::take(resources);
             cycle.phase = Phase::Next;
             self.polls.drop_points();
@@ -146,24 +152,24 @@ impl Engine {
         let Some(cycle) = &mut self.polls.cycle else {
             return;
         };
-        let mut series: Vec<Series> = Vec::new();
-        let after = cycle.after.clone();
-        for channel in self.inventory.channels_after(after.as_ref()) {
-            let plan = self
-                .catalogue
-                .plan(channel, &self.inventory, self.settings.wish.level);
-            if !series.is_empty() && series.len() + plan.len() > QUERIES_A_REQUEST_MAX {
-                break;
+        let mut series = std::mem::take(&mut cycle.rest);
+        if series.is_empty() {
+            let after = cycle.after.clone();
+            for channel in self.inventory.channels_after(after.as_ref()) {
+                let level = self.settings.wish.level;
+                let plan = self.catalogue.plan(channel, &self.inventory, level);
+                if !series.is_empty() && series.len() + plan.len() > QUERIES_A_REQUEST_MAX {
+                    break;
+                }
+                cycle.after = Some(channel.id.clone());
+                series.extend(plan);
             }
-            cycle.after = Some(channel.id.clone());
-            series.extend(plan);
         }
         if series.is_empty() {
             self.end_cycle(now, Ok(()));
             return;
         }
-        // A channel with more endpoints than one request takes: what is over is left out.
-        series.truncate(QUERIES_A_REQUEST_MAX);
+        cycle.rest = cut(&mut series);
         cycle.metrics += series.len() as u64;
         cycle.phase = Phase::Waiting;
         self.meter.metrics += series.len() as u64;
@@ -190,6 +196,9 @@ impl Engine {
             .metrics
             .ended(cycle.began, now.mono, result.is_ok(), random);
         if result.is_ok() {
+            if cycle.points {
+                self.polls.points_after = None;
+            }
             self.polls.forecast.metrics_a_poll = cycle.metrics;
         }
         self.note(now, Source::Metrics, result, cycle.took);
@@ -251,7 +260,9 @@ impl Engine {
                 self.tracks.forget(&part.resource);
             }
         }
-        let wanted = self.broker.connected && self.polls.cycle.as_ref().is_some_and(|c| c.points);
+        let cycle = self.polls.cycle.as_ref();
+        let turn = cycle.is_some_and(|c| c.points && c.after > self.polls.points_after);
+        let wanted = self.broker.connected && turn;
         self.polls.batch = wanted.then(|| Batch {
             due: self.not_in_flight(&answer, due),
             answer,
@@ -268,4 +279,14 @@ impl Engine {
         };
         due.into_iter().filter(|due| !is_sent(due)).collect()
     }
+}
+
+/// Cuts off what one request does not take: endpoints of a channel that has very many.
+fn cut(series: &mut Vec<Series>) -> Vec<Series> {
+    if series.len() <= QUERIES_A_REQUEST_MAX {
+        return Vec::new();
+    }
+    let begins = |at: &usize| series[*at].resource != series[*at - 1].resource;
+    let at = (1..=QUERIES_A_REQUEST_MAX).rev().find(begins);
+    series.split_off(at.unwrap_or(QUERIES_A_REQUEST_MAX))
 }

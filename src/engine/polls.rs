@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use super::cycle::{Batch, Cycle, LIST_INTERVAL};
+use super::cycle::{Batch, Cycle};
+use super::meter::LIST_INTERVAL;
 use super::timer::Timer;
 use super::{Effect, Engine, Job, Now, Outcome, Polled, Settings};
 use crate::state::alarms::AlarmChanges;
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::inventory::InventoryChanges;
 use crate::state::measure::Resource;
+use crate::state::model::Id;
 use crate::state::polled::{self, PolledAlarm};
 use crate::state::source::{Source, SourceState};
 use crate::state::time::{Minute, Mono};
@@ -29,6 +31,8 @@ pub struct Polls {
     pub(super) list_due: Option<Mono>,
     /// The batch whose points go out.
     pub(super) batch: Option<Batch>,
+    /// Up to this channel, points had their turn while the broker could not keep up.
+    pub(super) points_after: Option<Id>,
     clock_was_wrong: bool,
     /// Why the last `ListMetrics` failed: then only what is known is asked.
     pub(super) list_fault: Option<Fault>,
@@ -47,6 +51,7 @@ impl Polls {
             cycle: None,
             list_due: Some(now.mono),
             batch: None,
+            points_after: None,
             clock_was_wrong: false,
             list_fault: None,
             forecast: super::meter::Pace {
@@ -265,6 +270,8 @@ impl Engine {
             || !changes.endpoints.removed.is_empty();
         if moved {
             self.polls.list_due = None;
+        }
+        if !changes.channels.is_empty() || !changes.endpoints.is_empty() {
             for key in self.alarms.reassign(&self.inventory) {
                 self.outbox.touch(Topic::Alarm(key));
             }

@@ -9,7 +9,7 @@ use crate::state::alarms::AlarmChange;
 use crate::state::health::{self, Evidence, Health, Ingest, Light};
 use crate::state::inventory::InventoryChanges;
 use crate::state::measure::Resource;
-use crate::state::model::{Channel, Id};
+use crate::state::model::{Channel, Id, account_of};
 use crate::state::source::{Source, SourceState, SourceStatus};
 use crate::state::time::{Mono, UnixMs};
 use crate::topics::report::{self, AgentHealth, Happening, Sources, Summary};
@@ -312,8 +312,9 @@ impl Engine {
         }
         let health = match (failing, starting) {
             (0, 0) if reasons.is_empty() => AgentHealth::Ok,
-            (0, starting) if starting > 0 => AgentHealth::Starting,
-            (failing, _) if failing > 0 && failing == all => AgentHealth::Failing,
+            (0, 1..) => AgentHealth::Starting,
+            // Metrics do not start before there is an inventory.
+            (failing, starting) if failing > 0 && failing + starting == all => AgentHealth::Failing,
             _ => AgentHealth::Degraded,
         };
         (health, reasons)
@@ -321,23 +322,10 @@ impl Engine {
 
     /// From the first ARN that holds it.
     pub(super) fn account_id(&self) -> Option<&str> {
-        let of = |arn: &'_ str| {
-            arn.split(':')
-                .nth(4)
-                .map(str::len)
-                .filter(|len| *len > 0)
-                .is_some()
-        };
         let channels = self.inventory.channels().filter_map(|c| c.arn.as_deref());
         let endpoints = self.inventory.endpoints().filter_map(|e| e.arn.as_deref());
         let alarms = self.alarms.iter().map(|(_, alarm)| alarm.arn.as_str());
-        let arn = channels
-            .chain(endpoints)
-            .chain(alarms)
-            .find(|arn| of(arn))?;
-        arn.split(':')
-            .nth(4)
-            .filter(|part| part.bytes().all(|b| b.is_ascii_digit()))
+        channels.chain(endpoints).chain(alarms).find_map(account_of)
     }
 
     fn render_stats(&self, now: Now) -> String {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::catalogue::Catalogue;
+use super::catalogue::Lookup;
 use super::glob;
 use super::inventory::Inventory;
 use super::model::Id;
@@ -181,9 +181,10 @@ impl Alarms {
         for held in self.held.values_mut().filter(|held| held.heard <= began) {
             held.absences += 1;
         }
+        let lookup = Lookup::new(inventory);
         for row in kept {
             let key = row.name.clone();
-            let fresh = from_poll(row, inventory);
+            let fresh = from_poll(row, &lookup);
             match self.held.get_mut(&key) {
                 None => {
                     out.touched.push(key.clone());
@@ -225,9 +226,10 @@ impl Alarms {
 
     /// Finds out anew whose each alarm is, after the inventory changed; tells which moved.
     pub fn reassign(&mut self, inventory: &Inventory) -> Vec<Id> {
+        let lookup = Lookup::new(inventory);
         let mut moved = Vec::new();
         for (key, held) in &mut self.held {
-            let owners = Catalogue::owners(&held.alarm.dimensions, inventory);
+            let owners = lookup.owners(&held.alarm.dimensions);
             if owners
                 != (
                     held.alarm.channel_id.clone(),
@@ -291,33 +293,45 @@ fn kept(listing: Vec<PolledAlarm>, wish: &Wish, pushed: &BTreeSet<Id>) -> Vec<Po
         .collect()
 }
 
-/// The alarms that a composite's rule names: `ALARM("a") AND NOT OK(arn:…:alarm:b)`.
+/// The alarms that a composite's rule names: `ALARM("a") AND NOT OK(arn:…:alarm:b)`,
+/// `AT_LEAST(2, ALARM, (a, b))`. Unquoted words that are no alarms come along and match none.
 fn names_in_rule(rule: &str) -> Vec<String> {
     let mut names = Vec::new();
-    let mut rest = rule;
-    while let Some(open) = rest.find('(') {
-        rest = rest[open + 1..].trim_start();
-        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
-        let (name, after) = match quote {
-            Some(quote) => rest[1..].split_once(quote).unwrap_or((&rest[1..], "")),
-            None => match rest.find(['(', ')']) {
-                // A parenthesis that only groups: look inside it.
-                Some(end) if rest.as_bytes()[end] == b'(' => continue,
-                Some(end) => (rest[..end].trim_end(), &rest[end..]),
-                None => break,
-            },
-        };
-        let short = name
-            .split_once(":alarm:")
-            .filter(|_| name.starts_with("arn:"));
-        names.push(short.map_or(name, |(_, short)| short).to_owned());
-        rest = after;
+    let mut word = String::new();
+    let mut quote: Option<char> = None;
+    for c in rule.chars() {
+        match (c, quote) {
+            (_, Some(open)) if c != open => word.push(c),
+            ('"' | '\'', None) => {
+                quote = Some(c);
+                word.clear();
+            }
+            // What stands before a parenthesis is a function.
+            ('(', None) => word.clear(),
+            (_, Some(_)) | (')' | ',', None) => {
+                quote = None;
+                names.push(std::mem::take(&mut word));
+            }
+            _ => word.push(c),
+        }
     }
-    names
+    if quote.is_some() {
+        names.push(word);
+    }
+    let names = names.iter().map(|name| short_name(name.trim()));
+    names.filter(|name| !name.is_empty()).collect()
 }
 
-fn from_poll(row: PolledAlarm, inventory: &Inventory) -> Alarm {
-    let (channel_id, endpoint_id) = Catalogue::owners(&row.dimensions, inventory);
+/// The name of an alarm that may be written as its ARN.
+fn short_name(name: &str) -> String {
+    let short = name
+        .split_once(":alarm:")
+        .filter(|_| name.starts_with("arn:"));
+    short.map_or(name, |(_, short)| short).to_owned()
+}
+
+fn from_poll(row: PolledAlarm, lookup: &Lookup) -> Alarm {
+    let (channel_id, endpoint_id) = lookup.owners(&row.dimensions);
     // arn:partition:cloudwatch:region:account:alarm:name
     let mut parts = row.arn.split(':').skip(3).map(str::to_owned);
     let (region, account_id) = (parts.next(), parts.next());
@@ -384,7 +398,12 @@ mod tests {
 
     #[test]
     fn the_names_in_a_composites_rule_are_found() {
-        let cases: [(&str, &[&str]); 7] = [
+        let cases: [(&str, &[&str]); 9] = [
+            (
+                "AT_LEAST(2, ALARM, (a, \"b,c\"))",
+                &["2", "ALARM", "a", "b,c"],
+            ),
+            ("ALARM(a) OR TRUE", &["a"]),
             ("ALARM(a)", &["a"]),
             ("ALARM(\"a b\") AND NOT OK( 'c(d)' )", &["a b", "c(d)"]),
             ("(ALARM(a) OR (ALARM(b)))", &["a", "b"]),

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::inventory::Inventory;
 use super::measure::{CORE, Measure, Resource, status_class};
 use super::model::{Channel, Endpoint, Id};
-use super::polled::{ListedMetric, Query};
+use super::polled::{Dimension, ListedMetric, Query};
 use super::time::UnixMs;
 use super::wish::MetricsLevel;
 
@@ -37,11 +37,11 @@ struct Life {
 /// What `ListMetrics` has taught.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
-    /// Dimension values of resources that are not simply their ids.
+    /// How CloudWatch writes each resource that was ever listed.
     values: HashMap<Resource, Id>,
     /// The series outside the core.
     found: BTreeMap<Resource, BTreeMap<Measure, Life>>,
-    /// How values were seen to be written last: by id, or by the end of the ARN.
+    /// Whether this account's values are the ends of ARNs and no ids, as far as was listed.
     by_arn: bool,
     /// Rows of the last listing that belong to a known resource.
     pub matched: usize,
@@ -49,16 +49,19 @@ pub struct Catalogue {
     pub unmatched: usize,
 }
 
-/// Names of things, by each way in which a dimension may write them.
-struct Lookup<'a> {
+/// Names of things, by each way in which a dimension may write them: the id, the end of the ARN.
+pub struct Lookup<'a> {
+    inventory: &'a Inventory,
     channels: HashMap<&'a str, &'a Id>,
     endpoints: HashMap<&'a str, &'a Id>,
     inputs: HashMap<&'a str, (&'a Id, Id)>,
 }
 
 impl<'a> Lookup<'a> {
-    fn new(inventory: &'a Inventory) -> Lookup<'a> {
+    /// Of everything that is there.
+    pub fn new(inventory: &'a Inventory) -> Lookup<'a> {
         let mut lookup = Lookup {
+            inventory,
             channels: HashMap::new(),
             endpoints: HashMap::new(),
             inputs: HashMap::new(),
@@ -82,6 +85,20 @@ impl<'a> Lookup<'a> {
             .endpoints
             .extend(inventory.endpoints().map(|e| (&*e.id, &e.id)));
         lookup
+    }
+
+    /// The channel and endpoint that an alarm's dimensions name.
+    pub fn owners(&self, dimensions: &[Dimension]) -> (Option<Id>, Option<Id>) {
+        let value = |name: &str| {
+            let dimension = dimensions.iter().find(|(n, _)| n == name);
+            dimension.map(|(_, value)| value.as_str())
+        };
+        let endpoint = value("OriginEndpoint").and_then(|v| self.endpoints.get(v));
+        let named = value("Channel").and_then(|v| self.channels.get(v));
+        let of_endpoint = || self.inventory.endpoint(endpoint?)?.channel_id.as_ref();
+        let of_input = || Some(self.inputs.get(value("IngestEndpoint")?)?.0);
+        let channel = named.copied().or_else(of_endpoint).or_else(of_input);
+        (channel.cloned(), endpoint.map(|id| (*id).clone()))
     }
 }
 
@@ -129,14 +146,16 @@ impl Catalogue {
             }
         }
         self.forget_dead(now, inventory);
+        if !self.values.is_empty() {
+            let is_id = |(resource, value): (&Resource, &Id)| resource.id() == value;
+            self.by_arn = !self.values.iter().any(is_id);
+        }
     }
 
     /// Remembers how a resource is written; its own id wins over the end of its ARN.
     fn learn_value(&mut self, resource: &Resource, value: &str) {
-        self.by_arn = **resource.id() != *value;
-        if !self.by_arn {
-            self.values.remove(resource);
-        } else if !self.values.contains_key(resource) {
+        let known = self.values.get(resource);
+        if known.is_none() || **resource.id() == *value {
             self.values.insert(resource.clone(), value.into());
         }
     }
@@ -232,43 +251,6 @@ impl Catalogue {
             Some(end) if self.by_arn => end.into(),
             _ => resource.id().clone(),
         }
-    }
-
-    /// The channel and endpoint that an alarm's dimensions name, by id or end of the ARN.
-    pub fn owners(
-        dimensions: &[(String, String)],
-        inventory: &Inventory,
-    ) -> (Option<Id>, Option<Id>) {
-        let value = |name: &str| {
-            dimensions
-                .iter()
-                .find(|d| d.0 == name)
-                .map(|d| d.1.as_str())
-        };
-        let endpoint = value("OriginEndpoint").and_then(|v| {
-            inventory.endpoint(v).or_else(|| {
-                inventory
-                    .endpoints()
-                    .find(|e| arn_end(e.arn.as_deref()) == Some(v))
-            })
-        });
-        let named = value("Channel").and_then(|v| {
-            inventory.channel(v).or_else(|| {
-                inventory
-                    .channels()
-                    .find(|c| arn_end(c.arn.as_deref()) == Some(v))
-            })
-        });
-        let by_input = || {
-            let input = value("IngestEndpoint")?;
-            inventory
-                .channels()
-                .find(|c| c.ingest_endpoints.iter().any(|i| i.id == input))
-        };
-        let channel = named.map(|c| c.id.clone());
-        let channel = channel.or_else(|| endpoint.and_then(|e| e.channel_id.clone()));
-        let channel = channel.or_else(|| by_input().map(|c| c.id.clone()));
-        (channel, endpoint.map(|e| e.id.clone()))
     }
 }
 

@@ -352,3 +352,19 @@ fn a_broker_that_takes_one_message_a_second_gets_the_newest_values() {
         assert_eq!(once.len(), points.len(), "{id}: {points:?}");
     }
 }
+
+#[test]
+fn no_channel_is_forgotten_when_the_broker_cannot_take_every_minute() {
+    let ids: Vec<String> = (0..120).map(|n| format!("c{n:03}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut rig = Rig::new(settings(), live(&ids));
+    rig.broker.gap = Duration::from_millis(400);
+    rig.to(4 * 3600);
+    for id in ids {
+        let points = rig.points(&format!("channel/{id}/point")).len();
+        assert!(points > 60, "{id}: {points}");
+        let shown = rig.json(&format!("endpoint/{id}-hls/metrics"));
+        let minute = rig::minute_of(&shown["timestamp"]).unwrap() - M0;
+        assert!(minute > 240 - 20, "{id}: {minute}");
+    }
+}

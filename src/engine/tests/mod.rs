@@ -1,5 +1,8 @@
 //! The rules as timelines: a simulated region, a simulated broker, simulated time.
 
+mod alarms;
+mod asking;
+mod health;
 mod inventory;
 mod minutes;
 mod ownership;

@@ -128,7 +128,13 @@ pub struct Rig {
 impl Rig {
     pub fn new(settings: Settings, region: Region) -> Rig {
         Rig {
-            engine: Engine::new(settings, Now::default()),
+            engine: Engine::new(
+                settings,
+                Now {
+                    mono: Mono::default(),
+                    wall: START,
+                },
+            ),
             region,
             broker: Broker {
                 up: true,
