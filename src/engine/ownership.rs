@@ -149,6 +149,10 @@ impl Engine {
         if self.stopping.is_some() {
             return;
         }
+        if result.is_ok() {
+            self.ownership.failures = 0;
+            self.ownership.reason = None;
+        }
         match result {
             Err(reason) => self.store_unread(now, reason),
             Ok(store) if self.ownership.ours => self.compare(now, store),
@@ -158,7 +162,7 @@ impl Engine {
 
     fn store_unread(&mut self, now: Now, reason: String) {
         self.ownership.failures += 1;
-        if self.ownership.ours {
+        if self.ownership.ours && !self.broker.connected {
             // The main session tells what is wrong; the next one brings the next reading.
             return;
         }
@@ -174,8 +178,6 @@ impl Engine {
 
     /// Decides whether the store is ours to write.
     fn first_reading(&mut self, now: Now, store: Store) {
-        self.ownership.failures = 0;
-        self.ownership.reason = None;
         let find = |wanted: fn(&Memory) -> bool| {
             store
                 .topics
