@@ -19,6 +19,8 @@ mod faults;
 mod harness;
 #[path = "agent/inventory.rs"]
 mod inventory;
+#[path = "agent/minutes.rs"]
+mod minutes;
 #[path = "agent/moto.rs"]
 mod moto;
 #[path = "agent/ownership.rs"]

@@ -47,6 +47,15 @@ impl Running {
         });
     }
 
+    /// Waits until `agent` is degraded for this reason.
+    fn wait_for_reason(&self, words: &str) {
+        wait_for(&format!("the reason {words:?}"), || {
+            let agent = json(&self.eyes.tree(), "agent");
+            let there = agent["reasons"].to_string().contains(words);
+            (there && agent["health"] == "degraded").then_some(())
+        });
+    }
+
     /// All that was shown is still there, and only `source` is in trouble.
     fn nothing_is_lost_but(&self, source: &str) {
         let wanted = self.site.region.edit(|w| topics_of(w));
@@ -154,19 +163,17 @@ fn a_list_of_series_that_fails_degrades_and_is_asked_for_again() {
             w.add_channel(&new, 1);
             w.add_metrics(&new);
         });
-        let reasons = |wanted: &str| {
-            wait_for(&format!("{shown} to be shown as {wanted:?}"), || {
-                let agent = json(&running.eyes.tree(), "agent");
-                let reasons = agent["reasons"].to_string();
-                (agent["health"] == "degraded" && reasons.contains(wanted)).then_some(())
-            });
-        };
-        reasons(words);
+        running.wait_for_reason(words);
         assert_eq!(running.source("metrics", "state"), "ok", "{shown}");
         running.site.region.edit(|w| w.faults.clear());
         // What the list was to tell is known now: the endpoint has metrics.
         running.site.wait_for_picture(&running.eyes);
     }
+    running.site.region.edit(|w| {
+        w.denied.push(String::from("cloudwatch:ListMetrics"));
+        w.add_channel("more", 0);
+    });
+    running.wait_for_reason("allow cloudwatch:ListMetrics in the IAM policy");
     running.agent.stop();
 }
 

@@ -94,6 +94,28 @@ fn a_channel_removed_while_the_broker_is_down_is_cleared_when_it_is_back() {
 }
 
 #[test]
+fn a_broker_restored_from_an_old_store_is_swept() {
+    let setup = Setup {
+        persistence: true,
+        ..Setup::default()
+    };
+    let mut site = Site::with_broker(world(), &setup);
+    let agent = site.agent();
+    site.wait_for_picture(&site.eyes());
+    site.broker.stop();
+    let old = site.broker.store();
+    site.broker.run();
+    remove(&site, "ch-0001");
+    site.wait_for_picture(&site.eyes());
+    site.broker.stop();
+    site.broker.restore(&old);
+    site.broker.run();
+    let eyes = site.eyes();
+    only_that_is_gone(&site, &eyes, "ch-0001");
+    agent.stop();
+}
+
+#[test]
 fn a_new_channel_appears_with_an_event_and_without_disturbing_the_others() {
     let site = Site::new(world());
     let agent = site.agent();

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Value, json};
 
-use crate::harness::{LIMIT, PREFIX, Site, json, level, no_secret_in, text};
+use crate::harness::{LIMIT, PREFIX, Site, json, level, text};
 use crate::region::world::{ACCOUNT, guid};
 use crate::region::{Alarm, AlarmKind, World};
 use crate::support::subscriber::{Message, Tree};
@@ -322,33 +322,5 @@ fn a_payload_that_is_too_large_is_left_out_and_told_and_the_session_goes_on() {
     let tree = eyes.wait_until(LIMIT, |tree| !text(tree, "channel/ch-0001").is_empty());
     assert_eq!(json(&tree, "channel/ch-0001")["tags"], json!({}));
     assert_eq!(agent.logged("mqtt: connected"), 1);
-    agent.stop();
-}
-
-#[test]
-fn each_minute_goes_out_once_and_oldest_first() {
-    let site = Site::new(
-        World::new("eu-central-1")
-            .with_channels(2, 2)
-            .standard_metrics(),
-    );
-    let agent = site.agent();
-    let eyes = site.eyes();
-    site.wait_for_picture(&eyes);
-    site.wait_for_requests("GetMetricData", 3);
-    let mut newest: BTreeMap<String, String> = BTreeMap::new();
-    let points = eyes
-        .stream()
-        .into_iter()
-        .filter(|m| m.topic.ends_with("/point"));
-    for point in points {
-        assert!(!point.retained);
-        no_secret_in(&point.topic, &point.payload);
-        let minute: Value = serde_json::from_str(&point.payload).unwrap();
-        let minute = minute["timestamp"].as_str().unwrap().to_owned();
-        let before = newest.insert(point.topic.clone(), minute.clone());
-        assert!(before.is_none_or(|before| before < minute), "{point:?}");
-    }
-    assert_eq!(newest.len(), 2 + 4);
     agent.stop();
 }

@@ -92,6 +92,16 @@ impl Mosquitto {
         let _ = fs::remove_file(self.path("mosquitto.db"));
     }
 
+    /// The store as it is on disk after [`Mosquitto::stop`].
+    pub fn store(&self) -> Vec<u8> {
+        fs::read(self.path("mosquitto.db")).expect("a broker with persistence")
+    }
+
+    /// Puts an old store back; only between [`Mosquitto::stop`] and [`Mosquitto::run`].
+    pub fn restore(&self, store: &[u8]) {
+        fs::write(self.path("mosquitto.db"), store).expect("a writable temporary folder");
+    }
+
     /// What it logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
