@@ -72,7 +72,9 @@ impl Polls {
             .filter(|timer| !timer.busy)
             .filter_map(|timer| timer.due);
         let interval = self.metrics.interval;
-        let drained = self.cycle.as_ref().and_then(|c| c.drain_ends(interval));
+        // While the clock is wrong nothing is asked, so nothing comes after what goes out.
+        let cycle = self.cycle.as_ref().filter(|_| !self.clock_was_wrong);
+        let drained = cycle.and_then(|c| c.drain_ends(interval));
         polls.chain(drained).min()
     }
 

@@ -6,6 +6,7 @@ mod health;
 mod inventory;
 mod minutes;
 mod polling;
+mod random;
 mod region;
 mod rig;
 
