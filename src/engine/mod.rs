@@ -190,8 +190,8 @@ pub struct Engine {
     polls: Polls,
     meter: Meter,
     outbox: Outbox,
-    /// Messages told once that wait for room: events, then points.
-    happenings: VecDeque<Happening>,
+    /// Events that wait for room, with their numbers.
+    happenings: VecDeque<(u64, Happening)>,
     told: view::Told,
     broker: publish::Broker,
     stopping: Option<stop::Stopping>,

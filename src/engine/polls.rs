@@ -55,7 +55,7 @@ impl Polls {
             list_fault: None,
             forecast: super::meter::Pace {
                 metrics_interval: wish.metrics_interval,
-                list_interval: LIST_INTERVAL,
+                list_interval: LIST_INTERVAL.max(wish.metrics_interval),
                 alarms_interval: settings.alarms_interval,
                 ..Default::default()
             },
@@ -170,6 +170,7 @@ impl Engine {
         } else if self.polls.clock_was_wrong {
             self.log(log::Level::Info, "the clock is right now");
             self.started_at = now.wall;
+            self.told.agent_changed = true;
         }
         self.polls.clock_was_wrong = wrong;
         wrong

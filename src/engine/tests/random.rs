@@ -110,7 +110,7 @@ fn after_a_calm_everything_is_right_and_each_minute_went_out() {
     let seed = std::env::var("SEED")
         .ok()
         .and_then(|seed| seed.parse().ok());
-    let seeds = seed.map_or(1..5, |seed| seed..seed + 1);
+    let seeds = seed.map_or(1..4, |seed| seed..seed + 1);
     for seed in seeds {
         eprintln!("seed {seed}");
         check(seed, false);
