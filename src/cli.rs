@@ -249,7 +249,7 @@ fn carry_out(command: Command) -> Result<(), Failure> {
             let config = load(&config)?;
             agent::check(&config, offline)
         }
-        Command::Clean { .. } => Err(not_built("clean")),
+        Command::Clean { config, force } => agent::clean(&start(&config)?, force),
         Command::SubscribeUrl { .. } => Err(not_built("subscribe-url")),
         Command::AwsSetup { .. } => Err(not_built("aws-setup")),
     }

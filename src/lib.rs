@@ -1,4 +1,63 @@
 //! mediapackage2mqtt keeps a live picture of AWS Elemental MediaPackage in retained MQTT topics.
+//!
+//! # The story
+//!
+//! Pollers ask AWS and hand over complete observations. One [`engine`] owns all state: it joins
+//! what it hears, decides what subscribers should see, and says what to do next. What they
+//! should see is a map of retained topics, a pure function of state; the outbox holds it
+//! against what the broker has acknowledged and sends the difference. So a reconnect, a broker
+//! that lost its store, a restart and a removal are one and the same case: wanted, held, sent.
+//!
+//! ```text
+//! poll-mp ─────┐                               ┌─▶ mqtt ─────▶ broker
+//! poll-metrics ┤   sync_channel (bounded)      ├─▶ mqtt-read ◀ its retained store
+//! poll-alarms ─┼─▶ Engine::handle(now, event) ─┼─▶ poll-… (the next job)
+//! mqtt, stop ──┘        -> effects             └─▶ log, finish
+//! AWS -> complete snapshot -> state -> wanted topics -> difference -> publishes
+//! ```
+//!
+//! # Who may import whom
+//!
+//! `main` → [`cli`] → [`agent`] → [`aws`], [`mqtt`] → [`engine`] → [`topics`] → [`state`]. No
+//! arrow goes back. [`config`], [`error`] and [`log`] serve everything left of `engine`.
+//! `state`, `engine` and `topics` are pure: no clock, no randomness, no file, socket, thread or
+//! environment; `tests/tidy.rs` holds them to it.
+//!
+//! # Threads
+//!
+//! | name | owner | what it does | how it ends |
+//! |---|---|---|---|
+//! | main | `cli` | the engine's loop: waits for an event or the next deadline | `Effect::Finish` |
+//! | `poll-mp`, `poll-metrics`, `poll-alarms` | `agent` | one job in, one outcome out | its channel is dropped; requests in flight are interrupted |
+//! | `mqtt` | `agent` | one session after the other, as asked | DISCONNECT, its channel is dropped |
+//! | `mqtt-read` | `agent` | reads the retained store, as asked | its channel is dropped |
+//! | `stop` | `agent` | turns the thrown switch into an event | the switch |
+//! | `signals` | `cli` | SIGTERM and SIGINT throw the switch | its handle is closed |
+//!
+//! The engine never waits for anybody: what it sends to a thread goes through a channel that
+//! has room by construction (one job of a kind, `IN_FLIGHT_MAX` publications). Whoever sends
+//! to the engine may wait.
+//!
+//! # What holds
+//!
+//! - A snapshot is complete or it is none: a failed page changes nothing.
+//! - A payload names its fields one by one; what is not named cannot leak.
+//! - A publication counts when its PUBACK came. Nothing rests on the client's own queue.
+//! - Points are not queued: the minute that the broker acknowledged last is remembered, and
+//!   CloudWatch is asked again from there. So memory is flat while the broker is away.
+//! - A deadline lies in the future, and every queue and list has a limit with a name.
+//!
+//! # Where this differs from the first design
+//!
+//! - Alarms have a thread of their own (`poll-alarms`), so that a long metric poll never
+//!   delays an alarm; reading the store has one too (`mqtt-read`), since it happens beside the
+//!   session.
+//! - All timers are the engine's. A poller has none: it answers jobs. That makes every rule
+//!   about time a table test.
+//! - A metric poll goes batch by batch, a batch being whole channels with their endpoints: a
+//!   snapshot is complete for its channels, and memory is bounded by a batch.
+//! - Of past minutes a fingerprint is kept, not the values: enough to tell a revision, and a
+//!   fraction of the memory.
 
 #![cfg_attr(
     test,

@@ -7,7 +7,25 @@ mod region;
 #[path = "support/mod.rs"]
 mod support;
 
+#[path = "agent/broker.rs"]
+mod broker;
+#[path = "agent/clock.rs"]
+mod clock;
+#[path = "agent/commands.rs"]
+mod commands;
+#[path = "agent/faults.rs"]
+mod faults;
 #[path = "agent/harness.rs"]
 mod harness;
+#[path = "agent/inventory.rs"]
+mod inventory;
+#[path = "agent/moto.rs"]
+mod moto;
+#[path = "agent/ownership.rs"]
+mod ownership;
 #[path = "agent/picture.rs"]
 mod picture;
+#[path = "agent/scale.rs"]
+mod scale;
+#[path = "agent/stopping.rs"]
+mod stopping;

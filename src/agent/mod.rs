@@ -1,6 +1,7 @@
 //! The shell round the engine: starts the threads, carries out effects, stops in order.
 
 pub mod check;
+mod clean;
 mod clock;
 mod once;
 mod poller;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use crate::aws::clock::AwsClock;
 use crate::aws::{Clients, Stop};
 use crate::config::Config;
-use crate::engine::{Effect, Engine, Event, Job, Settings};
+use crate::engine::{Effect, Engine, Event, Job, Settings, StoreRequest};
 use crate::error::Failure;
 use crate::mqtt;
 use crate::state::fault::Fault;
@@ -29,6 +30,7 @@ use state_dir::StateDir;
 use threads::Threads;
 
 pub use check::check;
+pub use clean::clean;
 pub use once::once;
 
 /// Events that wait for the engine; who sends one more waits.
@@ -46,11 +48,9 @@ const MADE_ON: UnixMs = UnixMs(1_795_305_600_000);
 ///
 /// When it cannot start: the state folder, a certificate file or a thread is not to be had.
 pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
-    // Which other owner may be thrown out is decided with the ownership of topics.
-    let _ = take_over;
     let clock = Clock::start();
     let state_dir = StateDir::open(&config)?;
-    let settings = settings(&config, Some(state_dir.agent_id().to_owned()));
+    let settings = settings(&config, Some(state_dir.agent_id().to_owned()), take_over);
     let names = Names::new(&settings.base_topic, &settings.instance);
     let poller = poller(&config, clock, stop.clone())?;
     let status = names.of(&Topic::Status);
@@ -64,6 +64,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     threads.spawn("mqtt", move || {
         runner.run(|news| drop(from_broker.send(Event::Broker(news))));
     })?;
+    let reader = start_reader(&mut threads, &config, names.prefix(), &events, &stop)?;
     let (stopped, watched) = (events, stop.clone());
     threads.spawn("stop", move || {
         while !watched.wait(Duration::from_secs(3600)) {}
@@ -74,10 +75,11 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         clock,
         jobs,
         broker,
+        reader,
         memory_at: None,
     };
     let mut engine = Engine::new(settings, clock.now());
-    shell.drive(&mut engine, &inbox);
+    let refusal = shell.drive(&mut engine, &inbox);
 
     // The order of the end: no more requests, then no more publishes, then the threads.
     stop.request();
@@ -87,8 +89,13 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     drop(inbox);
     threads.join(JOIN_MAX);
     drop(state_dir);
-    log::info!("stopped");
-    Ok(())
+    match refusal {
+        Some(why) => Err(Failure::failed(why)),
+        None => {
+            log::info!("stopped");
+            Ok(())
+        }
+    }
 }
 
 fn failed(fault: Fault) -> Failure {
@@ -96,7 +103,7 @@ fn failed(fault: Fault) -> Failure {
 }
 
 /// What the engine needs to know of the config.
-fn settings(config: &Config, agent_id: Option<String>) -> Settings {
+fn settings(config: &Config, agent_id: Option<String>, take_over: bool) -> Settings {
     let (mp, cw) = (&config.mediapackage, &config.cloudwatch);
     Settings {
         version: env!("CARGO_PKG_VERSION"),
@@ -112,6 +119,7 @@ fn settings(config: &Config, agent_id: Option<String>) -> Settings {
         needs_clock: mp.url.tls || cw.url.tls,
         earliest_date: MADE_ON,
         agent_id,
+        take_over,
         seed: fastrand::u64(..),
     }
 }
@@ -162,23 +170,48 @@ fn start_pollers(
     })
 }
 
+/// Reads the broker's store whenever the engine asks, beside the main session.
+fn start_reader(
+    threads: &mut Threads,
+    config: &Config,
+    prefix: &str,
+    events: &SyncSender<Event>,
+    stop: &Stop,
+) -> Result<SyncSender<StoreRequest>, Failure> {
+    let link = mqtt::Link::reader(&config.mqtt).map_err(failed)?;
+    let (asks, inbox) = sync_channel(1);
+    let (prefix, events, stop) = (prefix.to_owned(), events.clone(), stop.clone());
+    threads.spawn("mqtt-read", move || {
+        for request in inbox {
+            let store = mqtt::store::read(&link, &prefix, request, &stop);
+            if events.send(Event::Store(store)).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(asks)
+}
+
 /// Carries out what the engine decides.
 struct Shell {
     clock: Clock,
     jobs: Jobs,
     broker: mqtt::Broker,
+    reader: SyncSender<StoreRequest>,
     memory_at: Option<Mono>,
 }
 
 impl Shell {
-    /// The one loop: waits for an event or the engine's next deadline, until it finishes.
-    fn drive(&mut self, engine: &mut Engine, inbox: &Receiver<Event>) {
+    /// The one loop: waits for an event or the engine's next deadline, until it finishes. What
+    /// it returns is why it must not go on.
+    fn drive(&mut self, engine: &mut Engine, inbox: &Receiver<Event>) -> Option<String> {
         let mut event = Event::Started;
         loop {
             let now = self.clock.now();
             for effect in engine.handle(now, event) {
-                if !self.carry_out(effect) {
-                    return;
+                match effect {
+                    Effect::Finish(refusal) => return refusal,
+                    effect => self.carry_out(effect),
                 }
             }
             let now = self.clock.now();
@@ -192,13 +225,12 @@ impl Shell {
         }
     }
 
-    /// False when it was the last effect.
-    fn carry_out(&self, effect: Effect) -> bool {
+    fn carry_out(&self, effect: Effect) {
         match effect {
             Effect::Poll(job) => {
                 let to = match &job {
                     Job::Inventory => &self.jobs.inventory,
-                    Job::Series | Job::Metrics(_) => &self.jobs.metrics,
+                    Job::Series(_) | Job::Metrics(_) => &self.jobs.metrics,
                     Job::Alarms => &self.jobs.alarms,
                 };
                 if to.try_send(job).is_err() {
@@ -208,9 +240,13 @@ impl Shell {
             Effect::Connect => self.broker.connect(),
             Effect::Publish(publication) => self.broker.publish(publication),
             Effect::Log(level, text) => log::log!(level, "{text}"),
-            Effect::Finish => return false,
+            Effect::ReadStore(request) => {
+                // The engine never asks twice at a time.
+                let _ = self.reader.try_send(request);
+            }
+            // The loop's own.
+            Effect::Finish(_) => {}
         }
-        true
     }
 
     fn tick(&mut self) -> Event {

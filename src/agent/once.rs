@@ -17,14 +17,15 @@ use crate::error::Failure;
 pub fn once(config: &Config) -> Result<(), Failure> {
     let clock = Clock::start();
     let poller = poller(config, clock, Stop::new())?;
-    let mut engine = Engine::new(settings(config, None), clock.now());
+    let mut engine = Engine::new(settings(config, None, false), clock.now());
     let mut waiting = vec![Event::Started];
     while let Some(event) = waiting.pop() {
         for effect in engine.handle(clock.now(), event) {
             match effect {
                 Effect::Poll(job) => waiting.push(Event::Polled(poller.answer(job))),
                 Effect::Log(level, text) => log::log!(level, "{text}"),
-                Effect::Connect | Effect::Publish(_) | Effect::Finish => {}
+                Effect::ReadStore(_) | Effect::Connect | Effect::Publish(_) | Effect::Finish(_) => {
+                }
             }
         }
         if engine.all_asked() {
@@ -32,7 +33,7 @@ pub fn once(config: &Config) -> Result<(), Failure> {
         }
     }
     let mut out = std::io::stdout().lock();
-    for (topic, payload) in engine.retained(clock.now()) {
+    for (topic, payload) in engine.retained() {
         if writeln!(out, "{topic}\t{payload}").is_err() {
             // Whoever read has seen enough.
             return Ok(());

@@ -7,6 +7,8 @@ use super::clock::Clock;
 use crate::aws::clock::AwsClock;
 use crate::aws::{Clients, cloudwatch, mediapackage};
 use crate::engine::{Job, Outcome, Polled, Question};
+use crate::state::catalogue;
+use crate::state::polled::ListedMetric;
 
 /// What a poller needs to answer jobs.
 #[derive(Clone)]
@@ -30,7 +32,10 @@ impl Poller {
         let requests_before = service.requests();
         let outcome = match job {
             Job::Inventory => Outcome::Inventory(mediapackage::poll(service)),
-            Job::Series => Outcome::Series(cloudwatch::list_metrics(service)),
+            Job::Series(level) => {
+                let wanted = |row: &ListedMetric| catalogue::is_asked(row, level);
+                Outcome::Series(cloudwatch::list_metrics(service, wanted))
+            }
             Job::Alarms => Outcome::Alarms(cloudwatch::describe_alarms(service)),
             Job::Metrics(question) => {
                 let Question {

@@ -1,8 +1,8 @@
 //! `<state_dir>/<instance>/`: made if missing, locked while the agent runs, small.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
@@ -10,6 +10,8 @@ use crate::error::Failure;
 
 /// Length of the random agent id, in hex digits.
 const AGENT_ID_DIGITS: usize = 16;
+const AGENT_ID_FILE: &str = "agent_id";
+const LOCK_FILE: &str = "lock";
 
 /// The agent's own folder. The lock goes when this is dropped, or with the process.
 pub struct StateDir {
@@ -37,7 +39,7 @@ impl StateDir {
                  user may write"
                 ))
             })?;
-        let lock = open(&folder.join("lock"))?;
+        let lock = open(&folder.join(LOCK_FILE))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -49,7 +51,7 @@ impl StateDir {
             }
             Err(TryLockError::Error(error)) => return Err(unwritable(&folder, &error)),
         }
-        let agent_id = agent_id(&folder.join("agent_id"))?;
+        let agent_id = agent_id(&folder.join(AGENT_ID_FILE))?;
         Ok(StateDir {
             agent_id,
             _lock: lock,
@@ -78,7 +80,7 @@ fn open(file: &Path) -> Result<File, Failure> {
     options.open(file).map_err(|error| unwritable(file, &error))
 }
 
-fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::failed(format!(
         "cannot write {}: {error}; check state_dir",
         path.display()
@@ -87,15 +89,13 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 
 /// Reads the id, or makes one. A damaged file is replaced.
 fn agent_id(file: &Path) -> Result<String, Failure> {
-    let known = fs::read_to_string(file).unwrap_or_default();
-    let known = known.trim();
-    if known.len() == AGENT_ID_DIGITS && known.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Ok(known.to_owned());
+    if let Some(known) = fs::read_to_string(file).ok().and_then(well_formed) {
+        return Ok(known);
     }
     let made = format!("{:016x}", fastrand::u64(..));
     // Written beside and renamed, so that a power cut leaves the old file or the new one.
     let beside = file.with_extension("new");
-    let write = || -> std::io::Result<()> {
+    let write = || -> io::Result<()> {
         let mut out = File::create(&beside)?;
         writeln!(out, "{made}")?;
         out.sync_data()?;
@@ -103,4 +103,41 @@ fn agent_id(file: &Path) -> Result<String, Failure> {
     };
     write().map_err(|error| unwritable(file, &error))?;
     Ok(made)
+}
+
+fn well_formed(text: String) -> Option<String> {
+    let id = text.trim();
+    let well = id.len() == AGENT_ID_DIGITS && id.bytes().all(|b| b.is_ascii_hexdigit());
+    well.then(|| id.to_owned())
+}
+
+/// The id that an agent with this config has; `None` when none ever ran with it.
+///
+/// # Errors
+///
+/// When the folder may not be read, so that nothing is known.
+pub fn known_agent_id(config: &Config) -> io::Result<Option<String>> {
+    match fs::read_to_string(path(config).join(AGENT_ID_FILE)) {
+        Ok(text) => Ok(well_formed(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether an agent holds the lock now, told without touching it: to try it, even for a
+/// moment, could refuse an agent that is starting.
+///
+/// Source: proc_locks(5).
+pub fn is_locked(config: &Config) -> bool {
+    let Ok(lock) = fs::metadata(path(config).join(LOCK_FILE)) else {
+        return false;
+    };
+    // 1: FLOCK  ADVISORY  WRITE 4711 08:01:1234567 0 EOF
+    let inode = format!(":{}", lock.ino());
+    let ours = |line: &str| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        words.next() == Some("FLOCK") && words.nth(3).is_some_and(|file| file.ends_with(&inode))
+    };
+    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    locks.lines().any(ours)
 }

@@ -117,7 +117,9 @@ fn without_credentials(line: &str) -> String {
 pub fn parse_json<'a, T: Deserialize<'a>>(operation: &str, body: &'a [u8]) -> Result<T, Fault> {
     serde_json::from_slice(body).map_err(|error| {
         let text = error.to_string();
-        let missing = text.strip_prefix("missing field `").and_then(|t| t.split('`').next());
+        let missing = text
+            .strip_prefix("missing field `")
+            .and_then(|t| t.split('`').next());
         let reason = match (missing, error.classify()) {
             (Some(field), _) => format!("{field} is missing"),
             _ if body.trim_ascii_start().starts_with(b"<") => String::from("a page, not JSON"),
@@ -127,7 +129,10 @@ pub fn parse_json<'a, T: Deserialize<'a>>(operation: &str, body: &'a [u8]) -> Re
         let (line, column) = (error.line(), error.column());
         Fault::new(
             FaultKind::Answer,
-            format!("the answer to {operation} is not what AWS promises: {reason} at line {line}, column {column}"),
+            format!(
+                "the answer to {operation} is not what AWS promises: \
+                 {reason} at line {line}, column {column}"
+            ),
             "check the url and whether a proxy answers in AWS's place",
         )
     })

@@ -144,6 +144,16 @@ impl Clients {
         })
     }
 
+    /// Where the credentials that requests are signed with were found, in words.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultKind::Credentials`] when there are none.
+    pub fn credentials_source(&self) -> Result<Arc<str>, Fault> {
+        let credentials = self.mediapackage.shared.credentials.current()?;
+        Ok(credentials.source)
+    }
+
     /// Ends requests in flight at once; later ones fail. Throw the [`Stop`] before, so that
     /// they are known as stopped and are not tried again.
     pub fn interrupt(&self) {

@@ -36,14 +36,32 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 /// Any fault of any page: a listing is complete, or there is none.
 pub fn poll(service: &Service) -> Result<Inventory, Fault> {
     Ok(Inventory {
-        channels: list(service, "ListChannels", "/channels", read_channels)?,
-        endpoints: list(
-            service,
-            "ListOriginEndpoints",
-            "/origin_endpoints",
-            read_endpoints,
-        )?,
+        channels: list_channels(service)?,
+        endpoints: list_endpoints(service)?,
     })
+}
+
+/// A complete listing of all channels.
+///
+/// # Errors
+///
+/// As [`poll`].
+pub fn list_channels(service: &Service) -> Result<Vec<Channel>, Fault> {
+    list(service, "ListChannels", "/channels", read_channels)
+}
+
+/// A complete listing of all origin endpoints.
+///
+/// # Errors
+///
+/// As [`poll`].
+pub fn list_endpoints(service: &Service) -> Result<Vec<Endpoint>, Fault> {
+    list(
+        service,
+        "ListOriginEndpoints",
+        "/origin_endpoints",
+        read_endpoints,
+    )
 }
 
 /// Reads every page of one listing, in order of the id.

@@ -16,4 +16,4 @@ mod transport;
 pub use client::{Clients, Service};
 pub use clock::AwsClock;
 pub use stop::Stop;
-pub use transport::Limits;
+pub use transport::{Limits, way_out};

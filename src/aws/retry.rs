@@ -217,12 +217,6 @@ mod tests {
         let cases = [
             (429, None, Throttled, Retry::Throttling),
             (400, Some("Throttling"), Throttled, Retry::Throttling),
-            (
-                400,
-                Some("ThrottlingException"),
-                Throttled,
-                Retry::Throttling,
-            ),
             (503, Some("SlowDown"), Throttled, Retry::Throttling),
             (400, Some("RequestTimeout"), Server, Retry::Transient),
             (

@@ -12,7 +12,7 @@ use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::retry::Retry;
-use crate::config::{Config, Proxy};
+use crate::config::{Config, Proxy, ServiceUrl};
 use crate::state::fault::{Fault, FaultKind};
 
 /// A head and its body buffer; ureq's own 128 KiB are for file transfers.
@@ -23,7 +23,7 @@ const IDLE_CONNECTIONS_MAX: usize = 4;
 /// What a request may take. The defaults are the contract; tests shrink them.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// TCP connect, proxy and TLS together.
+    /// Name lookup; and TCP connect, proxy and TLS together.
     pub connect: Duration,
     /// One request from name lookup to the last byte of the answer.
     pub request: Duration,
@@ -101,6 +101,7 @@ pub fn agent(proxy: &Proxy, roots: &RootCerts, limits: &Limits) -> Result<Agent,
         .http_status_as_error(false)
         .max_redirects(0)
         .user_agent(concat!("mediapackage2mqtt/", env!("CARGO_PKG_VERSION")))
+        .timeout_resolve(Some(limits.connect))
         .timeout_connect(Some(limits.connect))
         .timeout_global(Some(limits.request))
         .input_buffer_size(BUFFER_BYTES)
@@ -154,6 +155,28 @@ fn ureq_proxy(proxy: &Proxy) -> Result<Option<ureq::Proxy>, Fault> {
         .map_err(|_| unusable("the proxy's URL or its credentials are malformed"))
 }
 
+/// Which way requests to `url` go out, in words and without the proxy's user and password.
+///
+/// # Errors
+///
+/// [`FaultKind::Network`] for a proxy that cannot be used.
+pub fn way_out(proxy: &Proxy, url: &ServiceUrl) -> Result<String, Fault> {
+    let Some(through) = ureq_proxy(proxy)? else {
+        return Ok(String::from("directly"));
+    };
+    let uri: Result<http::Uri, _> = url.text.parse();
+    if uri.is_ok_and(|uri| through.is_no_proxy(&uri)) {
+        return Ok(String::from("directly, as NO_PROXY says"));
+    }
+    let whose = if through.is_from_env() {
+        ", as the environment says"
+    } else {
+        ""
+    };
+    let (host, port) = (through.host(), through.port());
+    Ok(format!("through the proxy {host}:{port}{whose}"))
+}
+
 fn is_http(protocol: ureq::ProxyProtocol) -> bool {
     matches!(
         protocol,
@@ -170,7 +193,7 @@ pub fn explain(error: ureq::Error, peer: &str, limits: &Limits) -> (Fault, Retry
         ureq::Error::Io(error) => explain_io(error, peer),
         ureq::Error::Rustls(error) => explain_tls(&error, peer),
         ureq::Error::Timeout(timeout) => {
-            let connecting = timeout == ureq::Timeout::Connect;
+            let connecting = matches!(timeout, ureq::Timeout::Resolve | ureq::Timeout::Connect);
             let limit = if connecting {
                 limits.connect
             } else {
@@ -301,86 +324,56 @@ fn explain_tls(error: &rustls::Error, peer: &str) -> (Fault, Retry) {
 mod tests {
     use super::*;
 
+    fn explained(error: ureq::Error) -> (Fault, Retry) {
+        explain(error, "example.com:443", &Limits::default())
+    }
+
     #[test]
-    fn an_error_of_the_transport_says_where_what_and_what_to_do() {
-        use rustls::Error::InvalidCertificate;
-        let io = |kind| ureq::Error::Io(io::Error::from(kind));
-        let tls = |bad| ureq::Error::Io(io::Error::other(InvalidCertificate(bad)));
+    fn trouble_on_the_way_is_told_with_its_place_and_may_pass() {
+        use ureq::{Error, Timeout};
+        let io = |kind| Error::Io(io::Error::from(kind));
         let lookup = io::Error::other("failed to lookup address information: Name unknown");
         let cases = [
-            (
-                io(io::ErrorKind::ConnectionRefused),
-                FaultKind::Network,
-                "refused",
-                true,
-            ),
-            (
-                io(io::ErrorKind::UnexpectedEof),
-                FaultKind::Network,
-                "broke off",
-                true,
-            ),
-            (ureq::Error::Io(lookup), FaultKind::Network, "DNS", true),
-            (ureq::Error::HostNotFound, FaultKind::Network, "DNS", true),
-            (
-                ureq::Error::Timeout(ureq::Timeout::Connect),
-                FaultKind::Network,
-                "5 s",
-                true,
-            ),
-            (
-                ureq::Error::Timeout(ureq::Timeout::Global),
-                FaultKind::Network,
-                "30 s",
-                true,
-            ),
-            (
-                ureq::Error::ConnectProxyFailed("407".into()),
-                FaultKind::Network,
-                "proxy",
-                true,
-            ),
-            (
-                tls(CertificateError::UnknownIssuer),
-                FaultKind::Network,
-                "ca_file",
-                false,
-            ),
-            (
-                tls(CertificateError::NotValidYet),
-                FaultKind::Clock,
-                "clock",
-                false,
-            ),
-            (
-                tls(CertificateError::Expired),
-                FaultKind::Network,
-                "clock",
-                false,
-            ),
-            (
-                tls(CertificateError::NotValidForName),
-                FaultKind::Network,
-                "another name",
-                false,
-            ),
-            (
-                tls(CertificateError::Revoked),
-                FaultKind::Network,
-                "refused",
-                false,
-            ),
+            (io(io::ErrorKind::ConnectionRefused), "refused"),
+            (io(io::ErrorKind::UnexpectedEof), "broke off"),
+            (io(io::ErrorKind::ConnectionReset), "broke off"),
+            (Error::Io(lookup), "DNS"),
+            (Error::HostNotFound, "DNS"),
+            (Error::Timeout(Timeout::Resolve), "within 5 s"),
+            (Error::Timeout(Timeout::Connect), "within 5 s"),
+            (Error::Timeout(Timeout::Global), "within 30 s"),
+            (Error::ConnectProxyFailed("407".into()), "proxy_password"),
+            (Error::ConnectionFailed, "no connection"),
         ];
-        for (error, kind, word, retried) in cases {
-            let name = format!("{error:?}");
-            let (fault, retry) = explain(error, "example.com:443", &Limits::default());
+        for (error, word) in cases {
+            let (fault, retry) = explained(error);
             assert_eq!(
-                (fault.kind, retry != Retry::Never),
-                (kind, retried),
-                "{name}: {fault}"
+                (fault.kind, retry),
+                (FaultKind::Network, Retry::Transient),
+                "{fault}"
             );
             assert!(fault.what.contains("example.com:443"), "{fault}");
-            assert!(fault.to_string().contains(word), "{name}: {fault}");
+            assert!(fault.to_string().contains(word), "{word}: {fault}");
+        }
+    }
+
+    #[test]
+    fn a_refused_certificate_is_told_with_what_to_do_and_not_tried_again() {
+        use CertificateError as Bad;
+        let cases = [
+            (Bad::UnknownIssuer, FaultKind::Network, "ca_file"),
+            (Bad::NotValidYet, FaultKind::Clock, "clock"),
+            (Bad::Expired, FaultKind::Network, "clock"),
+            (Bad::NotValidForName, FaultKind::Network, "another name"),
+            (Bad::Revoked, FaultKind::Network, "refused"),
+        ];
+        for (bad, kind, word) in cases {
+            let error = rustls::Error::InvalidCertificate(bad);
+            // This is how it comes out of a handshake.
+            let (fault, retry) = explained(ureq::Error::Io(io::Error::other(error)));
+            assert_eq!((fault.kind, retry), (kind, Retry::Never), "{fault}");
+            assert!(fault.what.contains("example.com:443"), "{fault}");
+            assert!(fault.to_string().contains(word), "{word}: {fault}");
         }
     }
 

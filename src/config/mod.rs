@@ -31,6 +31,7 @@ pub use errors::Errors;
 pub use keys::all as all_keys;
 pub use load::{load, parse};
 pub use secret::Secret;
+pub use unbuilt::NOT_BUILT;
 
 pub use crate::state::wish::{AlarmsKept, MetricsLevel};
 

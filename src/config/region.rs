@@ -53,6 +53,11 @@ const PARTITIONS: [Partition; 8] = [
     partition_row("aws", "", "amazonaws.com", "api.aws"),
 ];
 
+/// Longest topic that AWS IoT Core takes (AWS IoT Core quotas).
+pub const IOT_TOPIC_BYTES_MAX: usize = 256;
+/// Most slashes in a topic that AWS IoT Core takes.
+pub const IOT_TOPIC_SLASHES_MAX: usize = 7;
+
 /// Longest name that is taken for a region; the longest known one has 16 bytes.
 const REGION_BYTES_MAX: usize = 32;
 
@@ -126,7 +131,7 @@ pub(super) fn of_host(host: &str) -> Option<&str> {
 
 /// Whether a broker is AWS IoT Core, whose limits are narrower than MQTT's:
 /// `<prefix>.iot.<region>.amazonaws.com`.
-pub(super) fn is_iot_host(host: &str) -> bool {
+pub fn is_iot_host(host: &str) -> bool {
     let Some(region) = of_host(host) else {
         return false;
     };

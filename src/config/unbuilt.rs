@@ -5,6 +5,9 @@ use toml::de::DeValue;
 
 use super::table::{Document, WHOLE};
 
+/// What is said of a part that is not there yet.
+pub const NOT_BUILT: &str = "not built yet in this version";
+
 /// What in the file asks for a part.
 enum Asked {
     /// The table is written.
@@ -59,8 +62,7 @@ pub(super) fn warn<'a>(document: &'a Document<'a>) {
             }),
         };
         if is_asked {
-            let what =
-                format!("{part} is not built yet in this version; the agent runs without it");
+            let what = format!("{part} is {NOT_BUILT}; the agent runs without it");
             written.warn(key, what);
         }
     }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::meter::LIST_INTERVAL;
 use super::{Effect, Engine, Job, Now, Question};
 use crate::state::answer::{Answer, Due};
 use crate::state::catalogue::Series;
@@ -19,8 +20,6 @@ use crate::topics::Topic;
 
 /// What `GetMetricData` takes at once.
 const QUERIES_A_REQUEST_MAX: usize = 500;
-/// `ListMetrics` is asked this often, and when the inventory changed.
-pub(super) const LIST_INTERVAL: Duration = Duration::from_secs(600);
 
 /// A metric poll under way: it asks one batch of whole channels after the other.
 #[derive(Clone, Debug)]
@@ -99,7 +98,8 @@ impl Engine {
         if self.polls.list_due.is_none_or(|due| due <= now.mono) {
             self.polls.list_due = Some(now.mono.after(LIST_INTERVAL));
             self.set_phase(Phase::Waiting);
-            self.effects.push(Effect::Poll(Job::Series));
+            self.effects
+                .push(Effect::Poll(Job::Series(self.settings.wish.level)));
         }
     }
 
@@ -202,6 +202,7 @@ impl Engine {
             self.polls.forecast.metrics_a_poll = cycle.metrics;
         }
         self.note(now, Source::Metrics, result, cycle.took);
+        self.told.review_all = true;
     }
 
     pub(super) fn add_time(&mut self, took: Duration) {
@@ -267,7 +268,6 @@ impl Engine {
             answer,
         });
         self.set_phase(Phase::Draining(resources));
-        self.told.review_all = true;
     }
 }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// A month as AWS's examples count it.
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
+/// `ListMetrics` is asked this often, and when the inventory changed.
+pub const LIST_INTERVAL: Duration = Duration::from_secs(600);
 /// What AWS takes for a thousand `ListMetrics` or `DescribeAlarms` requests.
 const PRICE_PER_1000_REQUESTS_USD: f64 = 0.01;
 

@@ -9,6 +9,7 @@ pub mod backoff;
 mod cycle;
 pub mod meter;
 pub mod outbox;
+pub mod ownership;
 mod polls;
 mod publish;
 pub mod settings;
@@ -28,12 +29,14 @@ use crate::state::inventory::Inventory;
 use crate::state::polled::{self, Column, ListedMetric, PolledAlarm};
 use crate::state::time::{Minute, Mono, UnixMs};
 use crate::state::tracks::Tracks;
+use crate::state::wish::MetricsLevel;
 use crate::topics::Names;
 use crate::topics::report::Happening;
 
 use aws_time::AwsTime;
 use meter::Meter;
 use outbox::{Outbox, Token};
+use ownership::{Ownership, Store};
 use polls::Polls;
 pub use settings::Settings;
 
@@ -64,8 +67,8 @@ pub struct Question {
 pub enum Job {
     /// List channels and endpoints.
     Inventory,
-    /// List the series of the namespace.
-    Series,
+    /// List the series of the namespace that this level asks for.
+    Series(MetricsLevel),
     /// Get data points.
     Metrics(Question),
     /// List alarms.
@@ -132,6 +135,15 @@ pub enum BrokerEvent {
     },
 }
 
+/// What of the broker's store is to be read.
+#[derive(Clone, Debug, Default)]
+pub struct StoreRequest {
+    /// Only what has to be known before anything goes out; everything else waits for it.
+    pub at_start: bool,
+    /// Full names of topics that should be there.
+    pub expected: Vec<String>,
+}
+
 /// Everything that can happen to the agent.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -146,6 +158,8 @@ pub enum Event {
     Polled(Polled),
     /// News of the broker.
     Broker(BrokerEvent),
+    /// What the broker keeps below our prefix, or why that could not be read.
+    Store(Result<Store, String>),
     /// Someone wants us to stop.
     Stop,
 }
@@ -168,14 +182,16 @@ pub struct Publication {
 pub enum Effect {
     /// Ask AWS.
     Poll(Job),
+    /// Read what the broker keeps below our prefix, in a session of its own.
+    ReadStore(StoreRequest),
     /// Begin a session with the broker.
     Connect,
     /// Send.
     Publish(Publication),
     /// Tell the log.
     Log(log::Level, String),
-    /// All is said: end the session and the process.
-    Finish,
+    /// All is said: end the session and the process. With a reason, it failed.
+    Finish(Option<String>),
 }
 
 /// The state of everything, and the rules.
@@ -194,6 +210,7 @@ pub struct Engine {
     happenings: VecDeque<(u64, Happening)>,
     told: view::Told,
     broker: publish::Broker,
+    ownership: Ownership,
     stopping: Option<stop::Stopping>,
     started_at: UnixMs,
     aws_time: AwsTime,
@@ -217,6 +234,7 @@ impl Engine {
             happenings: VecDeque::new(),
             told: view::Told::default(),
             broker: publish::Broker::default(),
+            ownership: Ownership::default(),
             stopping: None,
             started_at: now.wall,
             aws_time: AwsTime::default(),
@@ -231,15 +249,17 @@ impl Engine {
         match event {
             Event::Started => {
                 self.begin_view(now);
-                self.effects.push(Effect::Connect);
+                self.read_store();
             }
             Event::Tick { memory_bytes } => self.memory_bytes = memory_bytes.or(self.memory_bytes),
             Event::Polled(polled) => self.polled(now, polled),
             Event::Broker(news) => self.broker_event(now, news),
+            Event::Store(result) => self.store_read(now, result),
             Event::Stop => self.stop(now),
         }
         self.advance_polls(now);
         self.review(now);
+        self.advance_ownership(now);
         self.pump(now);
         self.advance_stop(now);
         std::mem::take(&mut self.effects)
@@ -255,6 +275,7 @@ impl Engine {
             polls.filter(|_| self.stopping.is_none()),
             self.told.next_review,
             self.broker_deadline(),
+            self.ownership.deadline(),
             self.stopping.as_ref().map(|stopping| stopping.give_up_at),
         ];
         let next = deadlines.into_iter().flatten().min();

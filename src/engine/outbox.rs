@@ -17,13 +17,14 @@ use crate::topics::report::Happening;
 pub const IN_FLIGHT_MAX: usize = 64;
 
 /// The first half of the SHA-256 of a payload; all noughts for "cleared".
-type Fingerprint = [u8; 16];
+pub type Fingerprint = [u8; 16];
 
 const CLEARED: Fingerprint = [0; 16];
 
-fn fingerprint(payload: &str) -> Fingerprint {
+/// The fingerprint of a payload.
+pub fn fingerprint(payload: &[u8]) -> Fingerprint {
     let mut half = CLEARED;
-    half.copy_from_slice(&Sha256::digest(payload.as_bytes())[..16]);
+    half.copy_from_slice(&Sha256::digest(payload)[..16]);
     half
 }
 
@@ -49,6 +50,8 @@ struct Entry {
     sent: Option<Fingerprint>,
     /// The publication that carried it, until it is acknowledged.
     in_flight: Option<Token>,
+    /// The publication that carried it last.
+    token: Token,
 }
 
 /// See the module's text.
@@ -173,6 +176,19 @@ impl Outbox {
         sent.filter(|sent| matches!(sent, Sent::Point(..))).count()
     }
 
+    /// The publication that was sent last.
+    pub fn last_token(&self) -> Token {
+        self.next_token
+    }
+
+    /// What the broker should have held of a topic when `token` was the last that was sent:
+    /// `None` when that was still on its way, or has been replaced since.
+    pub fn settled(&self, topic: &Topic, token: Token) -> Option<Fingerprint> {
+        let entry = self.entries.get(topic)?;
+        let on_its_way = entry.queued || entry.in_flight.is_some() || entry.token > token;
+        entry.sent.filter(|_| entry.wanted && !on_its_way)
+    }
+
     /// Whether a clearing or payload of this topic waits to be sent or acknowledged.
     pub fn is_pending(&self, topic: &Topic) -> bool {
         self.entries
@@ -193,7 +209,9 @@ impl Outbox {
                 false => None,
                 true => render(&topic),
             };
-            let print = payload.as_deref().map_or(CLEARED, fingerprint);
+            let print = payload
+                .as_deref()
+                .map_or(CLEARED, |text| fingerprint(text.as_bytes()));
             if entry.sent == Some(print) {
                 continue;
             }
@@ -210,6 +228,7 @@ impl Outbox {
             && let Some(entry) = self.entries.get_mut(topic)
         {
             entry.in_flight = Some(self.next_token);
+            entry.token = self.next_token;
         }
         self.in_flight.insert(self.next_token, sent);
         self.next_token
@@ -332,6 +351,22 @@ mod tests {
         assert_eq!((turn.topic, turn.payload), (topic("a"), None));
         outbox.touch(topic("a"));
         assert_eq!(names(&drain(&mut outbox, "2")), ["a=2"]);
+    }
+
+    #[test]
+    fn what_is_sent_while_the_store_is_read_is_not_held_against_it() {
+        let mut outbox = Outbox::default();
+        outbox.touch(topic("a"));
+        let sent = drain(&mut outbox, "1");
+        outbox.acknowledged(sent[0].1);
+        let reading_from = outbox.last_token();
+        outbox.touch(topic("b"));
+        let sent = drain(&mut outbox, "1");
+        assert_eq!(outbox.settled(&topic("b"), reading_from), None);
+        outbox.acknowledged(sent[0].1);
+        let settled = |name: &str| outbox.settled(&topic(name), reading_from).is_some();
+        assert_eq!((settled("a"), settled("b")), (true, false));
+        assert!(outbox.settled(&topic("b"), outbox.last_token()).is_some());
     }
 
     #[test]

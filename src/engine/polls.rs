@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::cycle::{Batch, Cycle, LIST_INTERVAL};
+use super::cycle::{Batch, Cycle};
+use super::meter::LIST_INTERVAL;
 use super::timer::Timer;
 use super::{Effect, Engine, Job, Now, Outcome, Polled, Settings};
 use crate::state::alarms::AlarmChanges;

@@ -11,8 +11,13 @@ use crate::topics::report::Happening;
 use crate::topics::{PAYLOAD_BYTES_MAX, Topic, payload, report};
 
 /// Waits between two tries to reach the broker.
-const RECONNECT_FIRST: Duration = Duration::from_secs(1);
-const RECONNECT_MAX: Duration = Duration::from_secs(30);
+pub(super) const RECONNECT_FIRST: Duration = Duration::from_secs(1);
+pub(super) const RECONNECT_MAX: Duration = Duration::from_secs(30);
+/// A session that ends sooner was ended by somebody.
+const SHORT_SESSION: Duration = Duration::from_secs(10);
+/// So many of them in a row, each begun at the first try, and none before that held: another
+/// client has our client id, and each of us throws the other out (MQTT 3.1.1 section 3.1.4).
+const SHORT_SESSIONS_MAX: u32 = 5;
 /// Messages told once that wait for the broker; the oldest go first.
 const HAPPENINGS_MAX: usize = 1000;
 
@@ -23,6 +28,10 @@ pub struct Broker {
     /// When to try again.
     retry_at: Option<Mono>,
     failures: u32,
+    began: Option<Mono>,
+    short_sessions: u32,
+    /// Whether a session has ever held.
+    held: bool,
     /// Why the last session ended, told once for each reason.
     reason: Option<String>,
     /// Publications that may be sent now, where their rate is limited.
@@ -44,10 +53,12 @@ impl Engine {
                 };
                 self.log(log::Level::Info, text);
                 self.broker.connected = true;
+                self.broker.began = Some(now.mono);
                 self.broker.failures = 0;
                 self.broker.reason = None;
                 self.broker.retry_at = None;
                 self.session_over();
+                self.session_began();
                 self.outbox.connected();
             }
             BrokerEvent::Lost(reason) => self.lost(now, reason),
@@ -69,6 +80,7 @@ impl Engine {
     }
 
     fn lost(&mut self, now: Now, reason: String) {
+        self.count_session(now);
         self.broker.connected = false;
         self.session_over();
         self.polls.drop_points();
@@ -86,6 +98,29 @@ impl Engine {
     fn session_over(&mut self) {
         for event in self.outbox.session_over().into_iter().rev() {
             self.happenings.push_front(event);
+        }
+    }
+
+    /// Notices that another client takes our sessions over.
+    fn count_session(&mut self, now: Now) {
+        let Some(began) = self.broker.began.take() else {
+            self.broker.short_sessions = 0;
+            return;
+        };
+        if now.mono.since(began) >= SHORT_SESSION {
+            self.broker.held = true;
+            self.broker.short_sessions = 0;
+            return;
+        }
+        self.broker.short_sessions += 1;
+        if self.broker.short_sessions >= SHORT_SESSIONS_MAX && !self.broker.held {
+            self.refuse(
+                now,
+                "the broker ended every session within seconds, as it does when another client \
+                 has the same client id; give this one an id of its own ([mqtt] client_id, or \
+                 instance)"
+                    .to_owned(),
+            );
         }
     }
 
@@ -127,7 +162,7 @@ impl Engine {
         }
         self.refill_allowance(now);
         while self.broker.connected && self.outbox.has_room() && self.broker.allowance >= 1.0 {
-            let Some(publication) = self.next_publication(now) else {
+            let Some(publication) = self.next_publication() else {
                 break;
             };
             if self.settings.publishes_per_second_max > 0 {
@@ -148,8 +183,8 @@ impl Engine {
         }
     }
 
-    fn next_publication(&mut self, now: Now) -> Option<Publication> {
-        if let Some(publication) = self.next_retained(now) {
+    fn next_publication(&mut self) -> Option<Publication> {
+        if let Some(publication) = self.next_retained() {
             return Some(publication);
         }
         if self.stopping.is_some() {
@@ -169,11 +204,11 @@ impl Engine {
         self.next_point()
     }
 
-    fn next_retained(&mut self, now: Now) -> Option<Publication> {
+    fn next_retained(&mut self) -> Option<Publication> {
         let mut outbox = std::mem::take(&mut self.outbox);
         let mut oversize = Vec::new();
         let turn = outbox.next(|topic| {
-            let payload = self.render(now, topic)?;
+            let payload = self.render(topic)?;
             if payload.len() > PAYLOAD_BYTES_MAX {
                 oversize.push((self.names.of(topic), payload.len()));
                 return None;

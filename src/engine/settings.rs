@@ -34,6 +34,8 @@ pub struct Settings {
     pub earliest_date: UnixMs,
     /// Random, kept between runs.
     pub agent_id: Option<String>,
+    /// Whether another owner of our topics is thrown out.
+    pub take_over: bool,
     /// Seed of every random choice.
     pub seed: u64,
 }

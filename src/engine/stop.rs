@@ -10,22 +10,35 @@ use crate::topics::Topic;
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
 
 /// A stop that is under way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Stopping {
     /// When to go without the acknowledgement.
     pub give_up_at: Mono,
     finished: bool,
+    /// Why the process fails, where it was not asked to stop.
+    refusal: Option<String>,
 }
 
 impl Engine {
     pub(super) fn stop(&mut self, now: Now) {
+        self.begin_stop(now, None);
+    }
+
+    /// Ends the process as failed: it must not go on.
+    pub(super) fn refuse(&mut self, now: Now, why: String) {
+        self.begin_stop(now, Some(why));
+    }
+
+    fn begin_stop(&mut self, now: Now, refusal: Option<String>) {
         if self.stopping.is_some() {
             return;
         }
         self.log(log::Level::Info, "stopping");
+        let give_up_at = now.mono.after(GOODBYE_MAX);
         self.stopping = Some(Stopping {
-            give_up_at: now.mono.after(GOODBYE_MAX),
+            give_up_at,
             finished: false,
+            refusal,
         });
         self.outbox.say_last(Topic::Status);
     }
@@ -41,6 +54,7 @@ impl Engine {
         }
         stopping.finished = true;
         stopping.give_up_at = Mono(Duration::MAX);
-        self.effects.push(Effect::Finish);
+        let refusal = stopping.refusal.take();
+        self.effects.push(Effect::Finish(refusal));
     }
 }

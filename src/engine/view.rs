@@ -9,7 +9,7 @@ use crate::state::alarms::AlarmChange;
 use crate::state::health::{self, Evidence, Health, Ingest, Light};
 use crate::state::inventory::InventoryChanges;
 use crate::state::measure::Resource;
-use crate::state::model::{Channel, Id};
+use crate::state::model::{Channel, Id, account_of};
 use crate::state::source::{Source, SourceState, SourceStatus};
 use crate::state::time::{Mono, UnixMs};
 use crate::topics::report::{self, AgentHealth, Happening, Sources, Summary};
@@ -36,7 +36,9 @@ pub struct Told {
     /// Something that health and summary depend on has changed.
     pub(super) review_all: bool,
     pub(super) next_review: Option<Mono>,
-    next_stats: Mono,
+    next_stats: Option<Mono>,
+    /// Taken once a minute, so that a new session does not bring a new one.
+    stats: Option<String>,
     health: HashMap<Id, Health>,
     /// The last ingest of each channel that was not `unknown`.
     ingest: HashMap<Id, Ingest>,
@@ -51,6 +53,10 @@ impl Told {
     pub(super) fn source(&mut self, source: Source) -> &mut SourceStatus {
         let unknown = || SourceStatus::new(false, UnixMs(0));
         self.sources.entry(source).or_insert_with(unknown)
+    }
+
+    pub(super) fn source_state(&self, source: Source) -> Option<SourceState> {
+        self.sources.get(&source).map(|status| status.state)
     }
 
     pub(super) fn learn_offset(&mut self, offset_ms: i64) {
@@ -72,19 +78,11 @@ impl Engine {
             self.told
                 .sources
                 .insert(source, SourceStatus::new(wanted, now.wall));
-            if wanted {
-                self.told.online.insert(source, false);
-                self.outbox.touch(Topic::Source(source));
-            }
         }
-        for topic in [
-            Topic::Status,
-            Topic::Agent,
-            Topic::Summary,
-            Topic::AgentStats,
-        ] {
-            self.outbox.touch(topic);
-        }
+        // The rest waits for a first answer: what the broker holds from before is nearer to
+        // the truth than "nothing is known yet".
+        self.outbox.touch(Topic::Status);
+        self.outbox.touch(Topic::Agent);
         self.told.review_all = true;
     }
 
@@ -108,15 +106,21 @@ impl Engine {
         if std::mem::take(&mut self.told.agent_changed) {
             self.outbox.touch(Topic::Agent);
         }
-        if self.told.next_stats <= now.mono {
-            self.told.next_stats = now.mono.after(STATS_INTERVAL);
+        let due = match self.told.next_stats {
+            Some(at) => at <= now.mono,
+            // The first numbers are those of the first polls.
+            None => self.all_asked(),
+        };
+        if due {
+            self.told.next_stats = Some(now.mono.after(STATS_INTERVAL));
+            self.told.stats = Some(self.render_stats(now));
             self.outbox.touch(Topic::AgentStats);
         }
     }
 
     fn review_sources(&mut self, now: Now) {
         for (source, status) in &self.told.sources {
-            if status.state == SourceState::Off {
+            if matches!(status.state, SourceState::Off | SourceState::Starting) {
                 continue;
             }
             let online = status.is_online(now.mono, self.polls.interval(*source));
@@ -129,12 +133,7 @@ impl Engine {
     }
 
     fn review_health(&mut self, now: Now) {
-        let mut active = self.alarms.active_by_channel();
-        let judged: Vec<(Id, Health)> = self
-            .inventory
-            .channels()
-            .map(|c| (c.id.clone(), self.judge(c, active.remove(&c.id))))
-            .collect();
+        let judged = self.judge_all();
         let before = std::mem::take(&mut self.told.health);
         for (id, health) in &judged {
             if before.get(id) != Some(health) {
@@ -148,23 +147,32 @@ impl Engine {
         self.told.health = judged.into_iter().collect();
     }
 
-    fn judge(&self, channel: &Channel, alarms: Option<Vec<&Id>>) -> Health {
-        let resource = Resource::Channel(channel.id.clone());
-        let state = self
-            .told
-            .sources
-            .get(&Source::Metrics)
-            .map(|status| status.state);
-        health::judge(&Evidence {
-            channel,
-            track: self.tracks.get(&resource),
-            metrics_work: !matches!(state, Some(SourceState::Failing | SourceState::Off)),
-            alarms: alarms.unwrap_or_default(),
-            lost_after_minutes: self.lost_after_minutes(),
-        })
+    fn judge_all(&self) -> Vec<(Id, Health)> {
+        let state = self.told.source_state(Source::Metrics);
+        let metrics_work = !matches!(state, Some(SourceState::Failing | SourceState::Off));
+        let active = self.alarms.active_by_channel();
+        let judge = |channel: &Channel| {
+            let track = self.tracks.get(&Resource::Channel(channel.id.clone()));
+            let alarms = active.get(&channel.id).map_or(&[][..], Vec::as_slice);
+            let lost_after_minutes = self.lost_after_minutes();
+            health::judge(&Evidence {
+                channel,
+                track,
+                metrics_work,
+                alarms,
+                lost_after_minutes,
+            })
+        };
+        self.inventory
+            .channels()
+            .map(|channel| (channel.id.clone(), judge(channel)))
+            .collect()
     }
 
     fn review_summary(&mut self, now: Now) {
+        if self.told.source_state(Source::MediaPackage) == Some(SourceState::Starting) {
+            return;
+        }
         let health: Vec<(&Id, &Health)> = self
             .inventory
             .channels()
@@ -216,7 +224,7 @@ impl Engine {
     }
 
     /// The payload that a wanted topic should have now.
-    pub(super) fn render(&self, now: Now, topic: &Topic) -> Option<String> {
+    pub(super) fn render(&self, topic: &Topic) -> Option<String> {
         match topic {
             Topic::Status => Some(match self.stopping {
                 Some(_) => "offline".to_owned(),
@@ -227,7 +235,7 @@ impl Engine {
                 Some(if online { "online" } else { "offline" }.to_owned())
             }
             Topic::Agent => Some(self.render_agent()),
-            Topic::AgentStats => Some(self.render_stats(now)),
+            Topic::AgentStats => self.told.stats.clone(),
             Topic::Summary => {
                 let (summary, updated_at) = self.told.summary.as_ref()?;
                 Some(report::summary(summary, *updated_at))
@@ -268,7 +276,7 @@ impl Engine {
             version: self.settings.version,
             started_at: self.started_at,
             agent_id: self.settings.agent_id.as_deref(),
-            account_id: self.account_id(),
+            account_id: self.account_id().or(self.ownership.account_id.as_deref()),
             region: &self.settings.region,
             health,
             reasons,
@@ -313,24 +321,11 @@ impl Engine {
     }
 
     /// From the first ARN that holds it.
-    fn account_id(&self) -> Option<&str> {
-        let of = |arn: &'_ str| {
-            arn.split(':')
-                .nth(4)
-                .map(str::len)
-                .filter(|len| *len > 0)
-                .is_some()
-        };
+    pub(super) fn account_id(&self) -> Option<&str> {
         let channels = self.inventory.channels().filter_map(|c| c.arn.as_deref());
         let endpoints = self.inventory.endpoints().filter_map(|e| e.arn.as_deref());
         let alarms = self.alarms.iter().map(|(_, alarm)| alarm.arn.as_str());
-        let arn = channels
-            .chain(endpoints)
-            .chain(alarms)
-            .find(|arn| of(arn))?;
-        arn.split(':')
-            .nth(4)
-            .filter(|part| part.bytes().all(|b| b.is_ascii_digit()))
+        channels.chain(endpoints).chain(alarms).find_map(account_of)
     }
 
     fn render_stats(&self, now: Now) -> String {
@@ -350,11 +345,11 @@ impl Engine {
     }
 
     /// Every retained topic that is wanted, by full name, with its payload.
-    pub fn retained(&self, now: Now) -> BTreeMap<String, String> {
+    pub fn retained(&self) -> BTreeMap<String, String> {
         let rendered = self
             .outbox
             .wanted()
-            .map(|topic| (topic, self.render(now, topic)));
+            .map(|topic| (topic, self.render(topic)));
         rendered
             .filter_map(|(topic, payload)| Some((self.names.of(topic), payload?)))
             .collect()

@@ -5,6 +5,7 @@
 //! The only module that knows rumqttc. When to connect and what to send is decided elsewhere.
 
 mod session;
+pub mod store;
 mod tls;
 
 use std::collections::{HashMap, VecDeque};

@@ -18,6 +18,9 @@ const KEEP_ALIVE_SECONDS: u16 = 30;
 /// For DNS, TCP, TLS and CONNACK together.
 const CONNECT_SECONDS_MAX: u64 = 5;
 
+/// A retained message of somebody else's may be this large and is still swept.
+const FOREIGN_PACKET_BYTES_MAX: usize = 16 << 20;
+
 /// How the broker is reached and what every session begins with.
 pub struct Link {
     options: MqttOptions,
@@ -62,6 +65,24 @@ impl Link {
             shown,
             subscriptions,
         })
+    }
+
+    /// A link for short sessions beside the main one: an id of its own, no will, nothing
+    /// subscribed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Link::new`].
+    pub fn reader(config: &config::Mqtt) -> Result<Link, Fault> {
+        let beside = config::Mqtt {
+            client_id: format!("{}-read", config.client_id),
+            ..config.clone()
+        };
+        let mut link = Link::new(&beside, "", Vec::new())?;
+        // What others may have put below our prefix has to be read before it can be swept.
+        link.options
+            .set_max_packet_size(FOREIGN_PACKET_BYTES_MAX, PACKET_BYTES_MAX);
+        Ok(link)
     }
 
     /// A new client for one session.

@@ -38,6 +38,13 @@ impl Via {
             Via::Sqs => "sqs",
         }
     }
+
+    /// Reads what [`Via::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Via> {
+        [Via::Poll, Via::Sns, Via::Sqs]
+            .into_iter()
+            .find(|via| via.as_str() == text)
+    }
 }
 
 /// An alarm as it is published.
@@ -142,15 +149,19 @@ impl Alarms {
         self.listings
     }
 
-    /// Takes an alarm that the broker's store remembers. Distrusted: any poll overrides it.
-    pub fn adopt(&mut self, key: Id, alarm: Alarm, now: Mono) {
+    /// Takes an alarm that the broker's store remembers; false when it is known already.
+    /// Distrusted: any poll overrides it.
+    pub fn adopt(&mut self, alarm: Alarm, now: Mono) -> bool {
         let pushed = alarm.source != Via::Poll;
-        self.held.entry(key).or_insert(Held {
+        let known = self.held.contains_key(&alarm.name);
+        let held = Held {
             alarm,
             absences: 0,
             heard: now,
             pushed,
-        });
+        };
+        self.held.entry(held.alarm.name.clone()).or_insert(held);
+        !known
     }
 
     /// Takes a complete listing of a poll that began at `began`.
@@ -232,7 +243,7 @@ impl Alarms {
         moved
     }
 
-    /// Names of the alarms in state ALARM, by channel.
+    /// Names of the alarms in state ALARM, by the channel that they are about.
     pub fn active_by_channel(&self) -> HashMap<&Id, Vec<&Id>> {
         let mut active: HashMap<&Id, Vec<&Id>> = HashMap::new();
         for (key, alarm) in self.iter().filter(|(_, alarm)| alarm.state == "ALARM") {
@@ -465,7 +476,7 @@ mod tests {
                 ..from_poll(polled(told.0, told.1), &Lookup::new(&inventory))
             };
             let mut alarms = Alarms::default();
-            alarms.adopt("a".into(), pushed, Mono::default());
+            alarms.adopt(pushed, Mono::default());
             let now = NOON.plus_ms(10 * 60_000);
             let row = polled(poll.0, poll.1);
             let out = alarms.apply(vec![row], Mono::default(), now, &wish, &inventory);

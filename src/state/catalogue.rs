@@ -310,6 +310,34 @@ fn classify<'a>(row: &'a ListedMetric, lookup: &Lookup) -> Row<'a> {
     }
 }
 
+/// Whether `level` asks for a series like this, whosever it is.
+pub fn is_asked(row: &ListedMetric, level: MetricsLevel) -> bool {
+    let names: Vec<&str> = row
+        .dimensions
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let class = row
+        .dimensions
+        .last()
+        .map_or("", |(_, value)| value.as_str());
+    let any = || Id::from("");
+    let (of_channel, measure) = match names[..] {
+        ["Channel"] => (true, plain(&row.name, true)),
+        ["Channel", "StatusCodeRange"] => (true, by_status(&row.name, class)),
+        ["Channel", "IngestEndpoint"] if row.name == "IngressBytes" => {
+            (true, Some(Measure::InputBytes(any())))
+        }
+        ["Channel", "OriginEndpoint"] => (false, plain(&row.name, false)),
+        ["Channel", "OriginEndpoint", "StatusCodeRange"] => (false, by_status(&row.name, class)),
+        ["IngestEndpoint", "OriginEndpoint"] if row.name == "ActiveInput" => {
+            (false, Some(Measure::ActiveInput(any())))
+        }
+        _ => (false, None),
+    };
+    measure.is_some_and(|measure| measure.level(of_channel) <= level)
+}
+
 /// The measure that a metric without further dimensions is.
 fn plain(metric: &str, of_channel: bool) -> Option<Measure> {
     match metric {

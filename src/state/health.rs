@@ -91,7 +91,7 @@ pub struct Evidence<'a> {
     /// Whether the metrics source works.
     pub metrics_work: bool,
     /// Names of its alarms in state ALARM.
-    pub alarms: Vec<&'a Id>,
+    pub alarms: &'a [&'a Id],
     /// After so many silent minutes ingest is lost.
     pub lost_after_minutes: i64,
 }

@@ -30,6 +30,13 @@ impl Api {
     }
 }
 
+/// The account in an ARN; `None` where the service leaves it out.
+pub fn account_of(arn: &str) -> Option<&str> {
+    let account = arn.split(':').nth(4)?;
+    let digits = !account.is_empty() && account.bytes().all(|b| b.is_ascii_digit());
+    digits.then_some(account)
+}
+
 /// Key and value, in order of the key.
 pub type Tags = BTreeMap<String, String>;
 

@@ -86,6 +86,12 @@ impl AlarmKind {
             AlarmKind::Log => "log",
         }
     }
+
+    /// Reads what [`AlarmKind::as_str`] writes.
+    pub fn parse(text: &str) -> Option<AlarmKind> {
+        let all = [AlarmKind::Metric, AlarmKind::Composite, AlarmKind::Log];
+        all.into_iter().find(|kind| kind.as_str() == text)
+    }
 }
 
 /// One alarm as `DescribeAlarms` tells it.

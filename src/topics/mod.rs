@@ -1,6 +1,7 @@
 //! What subscribers see: the names of topics and the payloads they carry, both pure functions
 //! of state. This is the only place that writes a topic or a payload.
 
+pub mod memory;
 pub mod name;
 pub mod payload;
 pub mod report;

@@ -109,6 +109,11 @@ fn alarm_level(key: &str) -> String {
     }
 }
 
+/// The prefix of an instance's own Home Assistant documents, with its slash.
+pub fn discovery_prefix(prefix: &str, instance: &str) -> String {
+    format!("{prefix}/device/{instance}/")
+}
+
 /// One topic level of any text: what MQTT or a shell could misread is percent-encoded.
 pub fn level(name: &str) -> String {
     let mut out = String::with_capacity(name.len());

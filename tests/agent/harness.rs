@@ -1,18 +1,24 @@
 //! Starts the binary and looks after it.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
 use crate::region::{Region, SECRETS, World};
 use crate::support::config::ConfigFile;
 use crate::support::mosquitto::{Mosquitto, Setup};
-use crate::support::subscriber::Tree;
+use crate::support::subscriber::{Subscriber, Tree, retained};
 
 /// Longer than anything here takes, so that only a real fault runs into it.
-pub const LIMIT: Duration = Duration::from_secs(30);
+pub const LIMIT: Duration = Duration::from_secs(60);
+/// What the contract allows a stop.
+pub const STOP_MAX: Duration = Duration::from_secs(5);
 /// The prefix of the test config's topics.
 pub const PREFIX: &str = "mediapackage/test/";
 
@@ -79,12 +85,33 @@ impl Agent {
         );
     }
 
-    /// SIGTERM; the exit code, and how long it took.
-    pub fn stop(mut self) -> (Option<i32>, Duration) {
+    /// How many lines of the log hold `text`.
+    pub fn logged(&self, text: &str) -> usize {
+        self.log().iter().filter(|line| line.contains(text)).count()
+    }
+
+    /// SIGTERM: it ends well and in time, and has not blamed itself or an innocent broker.
+    pub fn stop(mut self) {
+        for blame in [" ERROR ", "does not keep them"] {
+            assert_eq!(self.logged(blame), 0, "{blame}");
+        }
         let asked = Instant::now();
         self.signal("TERM");
+        assert_eq!(self.ended(), Some(0));
+        let took = asked.elapsed();
+        assert!(took <= STOP_MAX, "the stop took {took:?}");
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.ended();
+    }
+
+    /// Waits until it ends by itself; the exit code.
+    pub fn ended(&mut self) -> Option<i32> {
         let status = wait_for("the agent to end", || self.child.try_wait().unwrap());
-        (status.code(), asked.elapsed())
+        status.code()
     }
 
     /// Resident memory in KiB.
@@ -102,10 +129,12 @@ impl Drop for Agent {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let log = self.log().join("\n");
         if std::thread::panicking() {
-            eprintln!("the agent's log:\n{}", self.log().join("\n"));
+            eprintln!("the agent's log:\n{log}");
+        } else {
+            no_secret_in("the log", &log);
         }
-        no_secret_in("the log", &self.log().join("\n"));
     }
 }
 
@@ -166,15 +195,124 @@ impl Site {
         }
     }
 
+    /// The same with another config.
+    pub fn configured(mut self, change: impl FnOnce(ConfigFile) -> ConfigFile) -> Site {
+        self.config = change(self.config);
+        self
+    }
+
     pub fn write(&self) -> PathBuf {
         self.config.write()
     }
+
+    pub fn agent(&self) -> Agent {
+        Agent::start(&self.write())
+    }
+
+    /// Sees all that is published below our prefix.
+    pub fn eyes(&self) -> Subscriber {
+        Subscriber::start(self.broker.port(), &format!("{PREFIX}#"))
+    }
+
+    /// What the broker keeps below our prefix.
+    pub fn retained(&self) -> Tree {
+        retained(self.broker.port(), &format!("{PREFIX}#"))
+    }
+
+    /// Waits until the topics are those of the region as it is now, and all sources work.
+    pub fn wait_for_picture(&self, eyes: &Subscriber) -> Tree {
+        let wanted = self.region.edit(|world| topics_of(world));
+        let tree = wait_for("the whole picture", || {
+            let mut tree = eyes.tree();
+            // A filter with `#` takes in the level above.
+            tree.retain(|topic, _| topic.starts_with(PREFIX) && !told_once(topic));
+            let there = tree.len() == wanted.len() && tree.keys().all(|t| wanted.contains(t));
+            (there && json(&tree, "agent")["health"] == "ok").then_some(tree)
+        });
+        for (topic, payload) in &tree {
+            no_secret_in(topic, payload);
+        }
+        tree
+    }
+
+    /// Waits until the region has got this many more requests of an operation.
+    pub fn wait_for_requests(&self, operation: &str, more: usize) {
+        let count = || {
+            let requests = self.region.requests();
+            requests.iter().filter(|r| r.operation == operation).count()
+        };
+        let before = count();
+        wait_for(&format!("{more} more requests of {operation}"), || {
+            (count() >= before + more).then_some(())
+        });
+    }
+}
+
+/// Topics that are not retained.
+pub fn told_once(topic: &str) -> bool {
+    let others = ["/event/", "/command/", "/agent/read"];
+    topic.ends_with("/point") || others.iter().any(|other| topic.contains(other))
+}
+
+/// The retained topics that a region comes to, when all of its alarms are kept and all of its
+/// endpoints have metrics.
+pub fn topics_of(world: &World) -> BTreeSet<String> {
+    let mut topics: Vec<String> = [
+        "status",
+        "agent",
+        "agent/stats",
+        "summary",
+        "source/mediapackage",
+        "source/metrics",
+        "source/alarms",
+    ]
+    .map(str::to_owned)
+    .into();
+    for channel in &world.channels {
+        let id = level(&channel.id);
+        topics.extend(["", "/health", "/metrics"].map(|tail| format!("channel/{id}{tail}")));
+    }
+    for endpoint in &world.endpoints {
+        let id = level(&endpoint.id);
+        topics.extend(["", "/metrics"].map(|tail| format!("endpoint/{id}{tail}")));
+    }
+    for alarm in &world.alarms {
+        topics.push(format!("alarm/{}", level(&alarm.name)));
+    }
+    topics
+        .into_iter()
+        .map(|topic| format!("{PREFIX}{topic}"))
+        .collect()
+}
+
+/// A name as one topic level, as the contract says it.
+pub fn level(name: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+    let encoded: String = name
+        .bytes()
+        .map(|b| match plain(b) {
+            true => char::from(b).to_string(),
+            false => format!("%{b:02X}"),
+        })
+        .collect();
+    if encoded.len() <= 100 {
+        return encoded;
+    }
+    let digest = Sha256::digest(name.as_bytes());
+    let hash: String = digest[..8].iter().map(|b| format!("{b:02x}")).collect();
+    format!("{}~{hash}", &encoded[..100])
 }
 
 /// The JSON payload of a topic below our prefix.
-pub fn json(tree: &Tree, topic: &str) -> serde_json::Value {
+pub fn json(tree: &Tree, topic: &str) -> Value {
     let Some(payload) = tree.get(&format!("{PREFIX}{topic}")) else {
-        return serde_json::Value::Null;
+        return Value::Null;
     };
-    serde_json::from_str(payload).unwrap_or(serde_json::Value::Null)
+    serde_json::from_str(payload).unwrap_or(Value::Null)
+}
+
+/// The plain payload of a topic below our prefix.
+pub fn text<'a>(tree: &'a Tree, topic: &str) -> &'a str {
+    tree.get(&format!("{PREFIX}{topic}"))
+        .map_or("", String::as_str)
 }

@@ -77,7 +77,7 @@ fn list_metrics(world: &World, request: &Request, seen: &mut Seen) -> Result<Str
         ));
     }
     let now_ms = world.now_ms();
-    let wanted = |series: &&Series| {
+    let wanted = |series: &Series| {
         series.listed
             && input
                 .namespace
@@ -88,17 +88,22 @@ fn list_metrics(world: &World, request: &Request, seen: &mut Seen) -> Result<Str
             && (!recent || recently_active(series, now_ms))
     };
     let copies = world.pages.metric_copies.max(1);
-    let start = token::parse::<1>("ListMetrics", input.next_token.as_deref());
-    let [start] = start.ok_or_else(invalid_token)?;
-    let end = start + world.pages.metrics;
-    let listed = world.metrics.iter().filter(wanted);
-    let mut page = listed
-        .flat_map(|series| std::iter::repeat_n(series, copies))
-        .skip(start);
-    let metrics: Vec<Value> = page.by_ref().take(end - start).map(metric).collect();
+    let start = token::parse::<2>("ListMetrics", input.next_token.as_deref());
+    let [first, copy] = start.ok_or_else(invalid_token)?;
+    let listed = world
+        .metrics
+        .iter()
+        .enumerate()
+        .skip(first)
+        .filter(|(_, s)| wanted(s));
+    let mut rest = listed
+        .flat_map(|(n, series)| (0..copies).map(move |copy| (n, copy, series)))
+        .skip_while(|(n, c, _)| (*n, *c) < (first, copy));
+    let page = rest.by_ref().take(world.pages.metrics);
+    let metrics: Vec<Value> = page.map(|(_, _, series)| metric(series)).collect();
     let mut body = json!({ "Metrics": metrics });
-    if page.next().is_some() {
-        body["NextToken"] = json!(token::make("ListMetrics", &[end]));
+    if let Some((n, copy, _)) = rest.next() {
+        body["NextToken"] = json!(token::make("ListMetrics", &[n, copy]));
     }
     Ok(body.to_string())
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use super::faults::Faults;
-use super::series::Metrics;
+use super::series::{Metrics, mix};
 
 /// The account that everything belongs to.
 pub const ACCOUNT: &str = "123456789012";
@@ -499,12 +499,8 @@ pub fn overlay(value: Value) -> Map<String, Value> {
 /// 32 hex digits that are always the same for a name.
 pub fn guid(name: &str) -> String {
     let half = |seed: u64| {
-        let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        name.bytes().fold(seed, mix)
+        name.bytes()
+            .fold(seed, |hash, byte| mix(hash ^ u64::from(byte)))
     };
-    format!(
-        "{:016x}{:016x}",
-        half(0xcbf2_9ce4_8422_2325),
-        half(0x84222325)
-    )
+    format!("{:016x}{:016x}", half(1), half(2))
 }

@@ -5,8 +5,10 @@
 pub mod broker;
 pub mod certificates;
 pub mod config;
+pub mod gate;
 pub mod mosquitto;
 pub mod moto;
 pub mod ports;
+pub mod publisher;
 pub mod relay;
 pub mod subscriber;

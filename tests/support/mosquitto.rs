@@ -42,10 +42,16 @@ impl Mosquitto {
             port: free_port(),
             child: None,
         };
-        let config = broker.config(setup);
-        broker.write("mosquitto.conf", &config);
+        broker.set_up(setup);
         broker.run();
         broker
+    }
+
+    /// Sets it up anew, on the same port; only between [`Mosquitto::stop`] and
+    /// [`Mosquitto::run`].
+    pub fn set_up(&mut self, setup: &Setup) {
+        let config = self.config(setup);
+        self.write("mosquitto.conf", &config);
     }
 
     /// The port it listens on.

@@ -92,6 +92,11 @@ impl Subscriber {
         tree
     }
 
+    /// Whether the tree comes to be as wanted; for trees that are too large to be shown.
+    pub fn wait_within(&self, limit: Duration, wanted: impl Fn(&Tree) -> bool) -> bool {
+        self.wait(limit, |state| wanted(&state.tree))
+    }
+
     /// What is known now.
     pub fn tree(&self) -> Tree {
         lock(&self.shared.state).tree.clone()

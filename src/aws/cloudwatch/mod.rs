@@ -68,14 +68,19 @@ struct RawMetric {
     dimensions: Option<Vec<RawDimension>>,
 }
 
-/// Every metric of `AWS/MediaPackage` that CloudWatch lists, each once, in its order.
+/// Every metric of `AWS/MediaPackage` that CloudWatch lists and `keep` wants, each once, in its
+/// order. A region lists tens of thousands; what nobody asks for is dropped page by page.
 ///
 /// # Errors
 ///
 /// Any fault of any page: a listing is complete, or there is none.
-pub fn list_metrics(service: &Service) -> Result<Vec<ListedMetric>, Fault> {
+pub fn list_metrics(
+    service: &Service,
+    keep: impl Fn(&ListedMetric) -> bool,
+) -> Result<Vec<ListedMetric>, Fault> {
     const OPERATION: &str = "ListMetrics";
     let mut listed = Vec::new();
+    let mut items = 0;
     let mut seen = HashSet::new();
     pages::read_all(OPERATION, |next_token| {
         let request = ListMetricsRequest {
@@ -86,14 +91,10 @@ pub fn list_metrics(service: &Service) -> Result<Vec<ListedMetric>, Fault> {
         let target = "GraniteServiceVersion20100801.ListMetrics";
         let answer = service.send(&Call::json(OPERATION, target, body))?;
         let (metrics, next) = read_metrics(OPERATION, &answer)?;
-        let new = metrics
-            .into_iter()
-            .filter(|metric| seen.insert(metric.clone()));
-        listed.extend(new);
-        Ok(Page {
-            items: listed.len(),
-            next,
-        })
+        items += metrics.len();
+        let wanted = metrics.into_iter().filter(&keep);
+        listed.extend(wanted.filter(|metric| seen.insert(metric.clone())));
+        Ok(Page { items, next })
     })?;
     Ok(listed)
 }

@@ -74,17 +74,16 @@ pub fn run(
             limit.as_secs_f32()
         )));
     };
-    let output = output.and_then(|stream| stream.recv_timeout(STREAMS_CLOSE_MAX).ok());
-    if !status.success() {
-        let errors = errors.and_then(|stream| stream.recv_timeout(STREAMS_CLOSE_MAX).ok());
-        let errors = one_line(&String::from_utf8_lossy(&errors.unwrap_or_default()));
-        return Err(failed(&format!("failed ({status}): {errors}")));
-    }
-    let output = output.ok_or_else(|| failed("ended without closing its output"))?;
+    let close = |stream: Option<Receiver<Vec<u8>>>| stream?.recv_timeout(STREAMS_CLOSE_MAX).ok();
+    let output = close(output).ok_or_else(|| failed("ended without closing its output"))?;
     if output.len() as u64 > OUTPUT_BYTES_MAX {
         return Err(failed(&format!(
             "printed more than {OUTPUT_BYTES_MAX} bytes"
         )));
+    }
+    if !status.success() {
+        let errors = one_line(&String::from_utf8_lossy(&close(errors).unwrap_or_default()));
+        return Err(failed(&format!("failed ({status}): {errors}")));
     }
     parse(&output, source).map_err(|what| failed(&what))
 }

@@ -1,5 +1,6 @@
 //! `[mqtt]` and `[home_assistant]`: where things are published.
 
+use crate::config::region::{IOT_TOPIC_BYTES_MAX, IOT_TOPIC_SLASHES_MAX};
 use crate::config::table::{Document, Table};
 use crate::config::{Config, HomeAssistant, Mqtt, region, url, value};
 
@@ -16,10 +17,6 @@ const PASSWORD_BYTES_MAX: usize = 65_535;
 /// AWS IoT Core takes 100 publishes a second of one client; this leaves room for answers.
 const IOT_PUBLISHES_PER_SECOND: u32 = 80;
 const PUBLISHES_PER_SECOND_MAX: i64 = 100_000;
-
-/// AWS IoT Core takes topics of 256 bytes and 7 slashes (AWS IoT Core quotas).
-const IOT_TOPIC_BYTES_MAX: usize = 256;
-const IOT_TOPIC_SLASHES_MAX: usize = 7;
 
 /// Longest encoded topic level: cut at 100 bytes, then `~` and 16 digits.
 const LEVEL_BYTES_MAX: usize = 117;

@@ -149,6 +149,6 @@ fn a_channel_that_goes_while_its_minutes_are_under_way_leaves_nothing() {
     rig.broker.gap = Duration::ZERO;
     rig.minutes(30);
     assert_eq!(topics_of(&rig, "c1"), Vec::<String>::new());
-    let gone = |topic: &&crate::topics::Topic| rig.engine.render(rig.now(), topic).is_none();
+    let gone = |topic: &&crate::topics::Topic| rig.engine.render(topic).is_none();
     assert_eq!(rig.engine.outbox.wanted().find(gone), None);
 }

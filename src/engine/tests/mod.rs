@@ -5,6 +5,7 @@ mod asking;
 mod health;
 mod inventory;
 mod minutes;
+mod ownership;
 mod polling;
 mod random;
 mod region;

@@ -227,7 +227,7 @@ impl Region {
     pub fn answer(&mut self, job: Job, now: UnixMs) -> (Outcome, bool) {
         let kind = match &job {
             Job::Inventory => Kind::Inventory,
-            Job::Series => Kind::Series,
+            Job::Series(_) => Kind::Series,
             Job::Metrics(_) => Kind::Metrics,
             Job::Alarms => Kind::Alarms,
         };
@@ -240,7 +240,7 @@ impl Region {
                 channels: self.channels.values().cloned().collect(),
                 endpoints: self.endpoints.values().cloned().collect(),
             })),
-            Job::Series => {
+            Job::Series(_) => {
                 let rows = self.listed.iter().map(|name| listed_metric(name));
                 Outcome::Series(checked.map(|()| rows.collect()))
             }

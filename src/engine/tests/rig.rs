@@ -7,10 +7,13 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::region::Region;
+use crate::engine::outbox::fingerprint;
+use crate::engine::ownership::{Kept, Store};
 use crate::engine::{BrokerEvent, Effect, Engine, Event, Job, Now, Polled, Publication, Settings};
 use crate::state::glob::Glob;
 use crate::state::time::{Minute, Mono, UnixMs};
 use crate::state::wish::{AlarmsKept, MetricsLevel, Wish};
+use crate::topics::memory::recall;
 
 /// 2026-11-22T10:00:00Z, when every simulation begins.
 pub const START: UnixMs = UnixMs(1_795_341_600_000);
@@ -46,6 +49,7 @@ pub fn settings() -> Settings {
         needs_clock: true,
         earliest_date: UnixMs(1_795_305_600_000),
         agent_id: Some("a".into()),
+        take_over: false,
         seed: 7,
     }
 }
@@ -67,8 +71,27 @@ pub struct Broker {
     pub gap: Duration,
     pub retained: BTreeMap<String, String>,
     pub log: Vec<Message>,
+    /// A topic that its access list swallows.
+    pub refuses: Option<String>,
     session: u64,
     free_at: Duration,
+}
+
+impl Broker {
+    /// What a reading of the store brings.
+    fn store(&self) -> Store {
+        let kept = self.retained.iter().map(|(topic, payload)| Kept {
+            topic: topic.as_str().into(),
+            print: fingerprint(payload.as_bytes()),
+            memory: topic
+                .strip_prefix(PREFIX)
+                .and_then(|t| recall(t, payload.as_bytes())),
+        });
+        Store {
+            topics: kept.collect(),
+            complete: true,
+        }
+    }
 }
 
 enum Pending {
@@ -76,6 +99,7 @@ enum Pending {
     Taken(u64, Publication),
     Connect,
     Lost,
+    Read,
 }
 
 pub struct Rig {
@@ -90,6 +114,8 @@ pub struct Rig {
     /// Calls of `handle` because of a deadline.
     pub ticks: u64,
     pub finished: bool,
+    /// Why it would not go on.
+    pub refusal: Option<String>,
     /// The offset that the last good answer taught.
     learned_ms: Option<i64>,
     now: Duration,
@@ -115,6 +141,7 @@ impl Rig {
                 gap: Duration::ZERO,
                 retained: BTreeMap::new(),
                 log: Vec::new(),
+                refuses: None,
                 session: 0,
                 free_at: Duration::ZERO,
             },
@@ -124,6 +151,7 @@ impl Rig {
             log: Vec::new(),
             ticks: 0,
             finished: false,
+            refusal: None,
             now: Duration::ZERO,
             pending: BTreeMap::new(),
             number: 0,
@@ -180,6 +208,11 @@ impl Rig {
         self.now = self.now.max(end);
     }
 
+    /// Begins later than the other simulations.
+    pub fn skip(&mut self, time: Duration) {
+        self.now += time;
+    }
+
     pub fn minutes(&mut self, minutes: u64) {
         self.to(self.now.as_secs() + minutes * 60);
     }
@@ -194,7 +227,11 @@ impl Rig {
                 Effect::Connect => self.later(Duration::from_millis(10), Pending::Connect),
                 Effect::Publish(publication) => self.publish(publication),
                 Effect::Log(_, text) => self.log.push(text),
-                Effect::Finish => self.finished = true,
+                Effect::ReadStore(_) => self.later(Duration::from_millis(20), Pending::Read),
+                Effect::Finish(refusal) => {
+                    self.finished = true;
+                    self.refusal = refusal;
+                }
             }
         }
     }
@@ -240,6 +277,10 @@ impl Rig {
                 self.broker.free_at = self.now;
                 self.handle(Event::Broker(BrokerEvent::Connected));
             }
+            Pending::Read => {
+                let store = self.broker.up.then(|| self.broker.store());
+                self.handle(Event::Store(store.ok_or_else(|| "no broker".to_owned())));
+            }
             Pending::Connect | Pending::Lost => {
                 self.handle(Event::Broker(BrokerEvent::Lost("no broker".into())));
             }
@@ -253,6 +294,9 @@ impl Rig {
             retain,
             ..
         } = publication;
+        if self.broker.refuses.as_ref() == Some(&topic) {
+            return;
+        }
         if retain && payload.is_empty() {
             self.broker.retained.remove(&topic);
         } else if retain {

@@ -1,0 +1,146 @@
+//! The story of the simulated region: what happens when, over and over.
+
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use mediapackage2mqtt::aws::Stop;
+
+use super::News;
+use super::region::{Alarm, Clock, Region, World};
+
+/// Where it takes place.
+pub const REGION: &str = "eu-central-1";
+/// After this many seconds it begins again: a whole number of minutes, so that each minute of
+/// metrics falls on the same steps every time.
+const LENGTH_SECONDS: u64 = 120;
+/// Second of the minute, by the region's clock, at which the demo starts. The minute under way
+/// is complete 20 seconds later, and with it the first loss of ingest.
+const START_SECOND: i64 = 40;
+
+/// Something that happens.
+struct Step {
+    second: u64,
+    says: &'static str,
+    happens: fn(&mut World),
+}
+
+const STORY: [Step; 9] = [
+    Step {
+        second: 2,
+        says: "the encoder of sports-1 fails; a minute without ingest will show it",
+        happens: |w| w.stop_ingest("sports-1", w.minute()),
+    },
+    Step {
+        second: 14,
+        says: "channel election-night goes on air",
+        happens: |w| go_on_air(w, "election-night", 2),
+    },
+    Step {
+        second: 24,
+        says: "CloudWatch raises the alarm sports-1-no-ingest",
+        happens: |w| {
+            let reason = "Threshold Crossed: no datapoints were received for 1 period.";
+            set_alarms(w, "ALARM", reason);
+        },
+    },
+    Step {
+        second: 35,
+        says: "channel festival is deleted; two complete listings without it will clear it",
+        happens: |w| w.remove_channel("festival"),
+    },
+    Step {
+        second: 62,
+        says: "the encoder of sports-1 is back, but the second input of news-hd falls silent",
+        happens: |w| {
+            let minute = w.minute();
+            w.start_ingest("sports-1", minute);
+            w.stop_input("news-hd", 1, minute);
+        },
+    },
+    Step {
+        second: 84,
+        says: "the alarm sports-1-no-ingest is over",
+        happens: |w| {
+            let reason = "Threshold Crossed: 1 datapoint was not less than the threshold.";
+            set_alarms(w, "OK", reason);
+        },
+    },
+    Step {
+        second: 92,
+        says: "the second input of news-hd is back",
+        happens: |w| w.start_input("news-hd", 1, w.minute()),
+    },
+    Step {
+        second: 100,
+        says: "election-night is over, its channel is deleted",
+        happens: |w| w.remove_channel("election-night"),
+    },
+    Step {
+        second: 108,
+        says: "channel festival is on air again",
+        happens: |w| go_on_air(w, "festival", 3),
+    },
+];
+
+/// The region when the curtain rises.
+pub fn world() -> World {
+    let mut world = World::new(REGION);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let second = now.map_or(0, |since| (since.as_secs() % 60) as i64);
+    world.clock = Clock::Offset((START_SECOND - second) * 1000);
+    for (channel, endpoints) in [
+        ("news-hd", 4),
+        ("sports-1", 3),
+        ("weather", 1),
+        ("festival", 3),
+    ] {
+        world.add_channel(channel, endpoints);
+    }
+    let ingest = |channel| [("Channel", channel)];
+    let mut alarm = Alarm::metric("sports-1-no-ingest", "IngressBytes", &ingest("sports-1"));
+    alarm.description = Some(String::from("Nothing arrives from the encoder of sports-1"));
+    world.put_alarm(alarm);
+    world.put_alarm(Alarm::metric(
+        "news-hd-no-ingest",
+        "IngressBytes",
+        &ingest("news-hd"),
+    ));
+    let rule = "ALARM(sports-1-no-ingest) OR ALARM(news-hd-no-ingest)";
+    world.put_alarm(Alarm::composite("any-channel-down", rule));
+    world.standard_metrics()
+}
+
+/// Plays the story until `stop` is requested, and tells each step.
+pub fn play(region: &Region, stop: &Stop, tell: &SyncSender<News>) {
+    let start = Instant::now();
+    let rounds = (0..).map(|round| Duration::from_secs(round * LENGTH_SECONDS));
+    let steps = rounds.flat_map(|begin| STORY.iter().map(move |step| (begin, step)));
+    for (begin, step) in steps {
+        let due = begin + Duration::from_secs(step.second);
+        if stop.wait(due.saturating_sub(start.elapsed())) {
+            return;
+        }
+        region.edit(step.happens);
+        if tell.send(News::Story(step.says)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Sets the alarm of sports-1 and the composite one that depends on it.
+fn set_alarms(world: &mut World, state: &str, reason: &str) {
+    world.set_alarm("sports-1-no-ingest", state, reason);
+    let because = format!("sports-1-no-ingest transitioned to {state}");
+    world.set_alarm("any-channel-down", state, &because);
+}
+
+/// Adds a channel whose metrics begin now.
+fn go_on_air(world: &mut World, id: &str, endpoints: usize) {
+    let minute = world.minute();
+    world.add_channel(id, endpoints);
+    world.add_metrics(id);
+    for key in world.keys_of(id) {
+        world.metrics.stop(&key, 0);
+        world.metrics.start(&key, minute);
+    }
+}

@@ -1,0 +1,404 @@
+//! What AWS says: credentials, clock, the inventory, and each permission of CloudWatch.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::clock::Clock;
+use super::super::poller::Poller;
+use super::super::threads::Threads;
+use super::cost::{self, Pages};
+use super::report::Report;
+use super::{AWS_SECONDS_MAX, place};
+use crate::aws::{Stop, cloudwatch, mediapackage};
+use crate::config::{AlarmsKept, Config, MetricsLevel, ServiceUrl, region};
+use crate::engine::meter::Meter;
+use crate::error::Failure;
+use crate::state::alarms::Alarms;
+use crate::state::catalogue::Catalogue;
+use crate::state::fault::{Fault, FaultKind};
+use crate::state::inventory::Inventory;
+use crate::state::model::{Channel, Endpoint, account_of};
+use crate::state::polled::{self, Query, Statistic};
+use crate::state::time::Mono;
+
+const V1: &str = "mediapackage v1";
+/// Further from AWS's clock than this is worth a warning.
+const OFFSET_SECONDS_MAX: u64 = 60;
+/// Series that `GetMetricData` is asked for, to see that it answers.
+const SERIES_ASKED_MAX: usize = 10;
+/// Minutes that they are asked for.
+const MINUTES_ASKED: i64 = 30;
+
+/// What was learned of AWS, for the parts that come after it.
+#[derive(Default)]
+pub struct Picture {
+    /// The account, read from ARNs.
+    pub account: Option<String>,
+    /// Channels and endpoints that are taken.
+    pub inventory: Inventory,
+    /// Alarms that are kept.
+    pub alarms: Alarms,
+    /// Series that CloudWatch has.
+    catalogue: Catalogue,
+    pages: Pages,
+    meter: Meter,
+}
+
+/// Asks AWS for everything that the agent would ask for, once.
+///
+/// # Errors
+///
+/// When the system gives no thread.
+pub fn check<W: Write>(
+    report: &mut Report<W>,
+    config: &Config,
+    stop: &Stop,
+    threads: &mut Threads,
+) -> Result<Picture, Failure> {
+    let mut picture = Picture::default();
+    let limit = Stop::new();
+    let poller = match super::super::poller(config, Clock::start(), limit.clone()) {
+        Ok(poller) => poller,
+        Err(failure) => {
+            report.fail("aws", &failure.message, "");
+            return Ok(picture);
+        }
+    };
+    watch(threads, &poller, stop, limit)?;
+    let mut asking = Asking {
+        report,
+        config,
+        poller: &poller,
+        blocked: None,
+    };
+    asking.mediapackage(&mut picture);
+    asking.cloudwatch(&mut picture);
+    if !stop.requested() {
+        asking.conclude(&picture);
+    }
+    Ok(picture)
+}
+
+/// Ends whatever AWS has not answered when the time is over, or when `stop` is requested.
+fn watch(threads: &mut Threads, poller: &Poller, stop: &Stop, limit: Stop) -> Result<(), Failure> {
+    let (stop, clients) = (stop.clone(), Arc::clone(&poller.clients));
+    threads.spawn("check-limit", move || {
+        stop.wait(Duration::from_secs(AWS_SECONDS_MAX));
+        limit.request();
+        clients.interrupt();
+    })
+}
+
+struct Asking<'a, W: Write> {
+    report: &'a mut Report<W>,
+    config: &'a Config,
+    poller: &'a Poller,
+    /// Why there is no use in asking for more.
+    blocked: Option<FaultKind>,
+}
+
+impl<W: Write> Asking<'_, W> {
+    /// Notes what a failed call means for those that come after it.
+    fn block(&mut self, fault: &Fault) {
+        let for_all = matches!(
+            fault.kind,
+            FaultKind::Credentials | FaultKind::Clock | FaultKind::Network | FaultKind::Stopped
+        );
+        if for_all {
+            self.blocked = Some(fault.kind);
+        }
+    }
+
+    /// Asks, and reports a failure; `None` when there is no answer.
+    fn ask<T>(&mut self, part: &str, call: impl FnOnce() -> Result<T, Fault>) -> Option<T> {
+        if let Some(kind) = self.blocked {
+            let why = match kind {
+                FaultKind::Credentials => "the credentials do not work",
+                FaultKind::Clock => "the clock is wrong",
+                FaultKind::Stopped => "the time is over",
+                _ => "there is no connection",
+            };
+            self.report.note(part, &format!("not asked, since {why}"));
+            return None;
+        }
+        match call() {
+            Ok(answer) => Some(answer),
+            Err(fault) => {
+                self.block(&fault);
+                self.report.fault(part, &fault);
+                None
+            }
+        }
+    }
+
+    /// Credentials, clock, proxies and MediaPackage v1: the first listing tells of all four.
+    fn mediapackage(&mut self, picture: &mut Picture) {
+        let clients = &self.poller.clients;
+        let source = clients.credentials_source();
+        let wanted = self.config.mediapackage.apis.v1;
+        let channels =
+            (wanted && source.is_ok()).then(|| mediapackage::list_channels(&clients.mediapackage));
+        self.clock();
+        self.credentials(&source, channels.as_ref());
+        place::proxies(self.report, self.config);
+        if !wanted {
+            self.report
+                .note(V1, "not asked, since apis does not hold \"v1\"");
+            return;
+        }
+        let (home, url) = (&self.config.region, &self.config.mediapackage.url);
+        let hint = |fault| hint(home, url, fault);
+        let channels = channels.unwrap_or(Ok(Vec::new()));
+        let channels = self.ask(V1, || channels.map_err(hint));
+        if self.blocked.is_some() {
+            return;
+        }
+        let endpoints = || mediapackage::list_endpoints(&clients.mediapackage);
+        let endpoints = self.ask(V1, || endpoints().map_err(hint));
+        if let (Some(channels), Some(endpoints)) = (channels, endpoints) {
+            self.listed(picture, channels, endpoints);
+        }
+    }
+
+    fn clock(&mut self) {
+        const PART: &str = "clock";
+        if place::local_clock(self.report) {
+            return;
+        }
+        let clock = &self.poller.aws_clock;
+        if !clock.learned() {
+            self.report
+                .note(PART, "AWS's time is not known, since AWS did not answer");
+            return;
+        }
+        let seconds = (clock.offset_ms() + 500).div_euclid(1000);
+        let way = if seconds < 0 { "ahead of" } else { "behind" };
+        let found = format!("this machine's clock is {} s {way} AWS's", seconds.abs());
+        if seconds.unsigned_abs() > OFFSET_SECONDS_MAX {
+            let remedy = "set it (NTP); the agent allows for it as long as it lasts";
+            self.report.warn(PART, &found, remedy);
+        } else {
+            self.report.ok(PART, &found);
+        }
+    }
+
+    fn credentials<T>(
+        &mut self,
+        source: &Result<Arc<str>, Fault>,
+        first: Option<&Result<T, Fault>>,
+    ) {
+        const PART: &str = "credentials";
+        let refused = first.and_then(|answer| answer.as_ref().err());
+        let refused = refused.filter(|fault| fault.kind == FaultKind::Credentials);
+        match (source, refused) {
+            (Err(fault), _) | (Ok(_), Some(fault)) => {
+                self.block(fault);
+                self.report.fault(PART, fault);
+            }
+            (Ok(source), None) => self.report.ok(PART, &format!("taken from {source}")),
+        }
+    }
+
+    fn listed(&mut self, picture: &mut Picture, channels: Vec<Channel>, endpoints: Vec<Endpoint>) {
+        let all = (channels.len(), endpoints.len());
+        let arns = channels.iter().filter_map(|c| c.arn.as_deref());
+        let mut arns = arns.chain(endpoints.iter().filter_map(|e| e.arn.as_deref()));
+        picture.account = arns.find_map(account_of).map(str::to_owned);
+        let listing = polled::Inventory {
+            channels,
+            endpoints,
+        };
+        picture.inventory.apply(listing, &self.config.wish());
+        let inventory = &picture.inventory;
+        let taken = (inventory.channels().count(), inventory.endpoints().count());
+        let found = format!(
+            "{} of {} channels and {} of {} endpoints are taken",
+            taken.0, all.0, taken.1, all.1
+        );
+        let region = &self.config.region;
+        if all.0 == 0 {
+            let found = format!("there are no channels in {region}");
+            let remedy = "check region, and whose account the credentials are of";
+            self.report.warn(V1, &found, remedy);
+        } else if taken.0 == 0 {
+            self.report.warn(V1, &found, "check include and exclude");
+        } else {
+            self.report.ok(V1, &found);
+        }
+    }
+
+    /// Each call of CloudWatch, so that each permission that is missing is told.
+    fn cloudwatch(&mut self, picture: &mut Picture) {
+        if self.blocked == Some(FaultKind::Network) {
+            // Another host, which may be reached another way.
+            self.blocked = None;
+        }
+        let config = &self.config.cloudwatch;
+        if config.metrics == MetricsLevel::Off {
+            self.report
+                .note("GetMetricData", "not asked, since metrics = \"off\"");
+        } else {
+            self.list_metrics(picture);
+            self.get_metric_data(picture);
+        }
+        if config.alarms == AlarmsKept::Off && config.alarm_include.is_empty() {
+            self.report
+                .note("DescribeAlarms", "not asked, since alarms = \"off\"");
+        } else {
+            self.describe_alarms(picture);
+        }
+    }
+
+    fn list_metrics(&mut self, picture: &mut Picture) {
+        const PART: &str = "ListMetrics";
+        let service = &self.poller.clients.cloudwatch;
+        let before = service.requests();
+        let rows = self.ask(PART, || cloudwatch::list_metrics(service, |_| true));
+        let requests = service.requests() - before;
+        picture.meter.requests += requests;
+        let Some(rows) = rows else {
+            return;
+        };
+        picture.pages.list = Some(requests);
+        let now = self.poller.aws_clock.now();
+        let catalogue = &mut picture.catalogue;
+        catalogue.learn(now, &rows, &picture.inventory);
+        let (matched, unmatched) = (catalogue.matched, catalogue.unmatched);
+        let found = format!(
+            "{matched} series are of channels and endpoints that are taken, {unmatched} are of none"
+        );
+        if matched == 0 && unmatched > 0 && picture.inventory.channels().next().is_some() {
+            let remedy = "CloudWatch lists a series for two weeks after its last data; if these \
+                          are of channels that live, tell the makers how their dimensions look";
+            self.report.warn(PART, &found, remedy);
+        } else {
+            self.report.ok(PART, &found);
+        }
+    }
+
+    /// A few series of the first channel; of an empty region one that nobody has.
+    fn get_metric_data(&mut self, picture: &mut Picture) {
+        const PART: &str = "GetMetricData";
+        let level = self.config.cloudwatch.metrics;
+        let first = picture.inventory.channels().next();
+        let plan = first.map(|channel| picture.catalogue.plan(channel, &picture.inventory, level));
+        let mut queries: Vec<Query> = match plan {
+            Some(plan) => plan.into_iter().map(|series| series.query).collect(),
+            None => vec![Query {
+                metric: "IngressBytes",
+                statistic: Statistic::Sum,
+                dimensions: vec![("Channel", "-".into())],
+            }],
+        };
+        queries.truncate(SERIES_ASKED_MAX);
+        let end = self.poller.aws_clock.now().minute().plus(1);
+        let begin = end.plus(-MINUTES_ASKED);
+        let service = &self.poller.clients.cloudwatch;
+        let before = service.requests();
+        let columns = self.ask(PART, || {
+            cloudwatch::metric_data(service, &queries, begin, end)
+        });
+        picture.meter.metrics += (service.requests() - before) * queries.len() as u64;
+        let Some(columns) = columns else {
+            return;
+        };
+        let has_data = |column: &&polled::Column| column.values.iter().any(|v| v.is_finite());
+        let with_data = columns.iter().filter(has_data).count();
+        let asked = queries.len();
+        let found = match picture.inventory.channels().next() {
+            Some(channel) => format!(
+                "{with_data} of {asked} series of channel {} have data of the last \
+                 {MINUTES_ASKED} minutes",
+                channel.id
+            ),
+            None => String::from("answers; there is no channel to ask for"),
+        };
+        self.report.ok(PART, &found);
+    }
+
+    fn describe_alarms(&mut self, picture: &mut Picture) {
+        const PART: &str = "DescribeAlarms";
+        let service = &self.poller.clients.cloudwatch;
+        let before = service.requests();
+        let listing = self.ask(PART, || cloudwatch::describe_alarms(service));
+        picture.pages.alarms = service.requests() - before;
+        picture.meter.requests += picture.pages.alarms;
+        let Some(listing) = listing else {
+            return;
+        };
+        let all = listing.len();
+        let account = listing.iter().find_map(|alarm| account_of(&alarm.arn));
+        picture.account = picture.account.take().or(account.map(str::to_owned));
+        let (wish, now) = (self.config.wish(), self.poller.aws_clock.now());
+        let (alarms, inventory) = (&mut picture.alarms, &picture.inventory);
+        alarms.apply(listing, Mono::default(), now, &wish, inventory);
+        let kept = alarms.iter().count();
+        let active = alarms.iter().filter(|(_, alarm)| alarm.state == "ALARM");
+        let active = active.count();
+        let found = format!("{kept} of {all} alarms are kept, {active} of them in ALARM");
+        self.report.ok(PART, &found);
+    }
+
+    /// What can be told once everything was asked.
+    fn conclude(&mut self, picture: &Picture) {
+        match &picture.account {
+            Some(account) => self
+                .report
+                .ok("account", &format!("{account}, as ARNs tell")),
+            None => self
+                .report
+                .note("account", "not known, since no ARN tells it"),
+        }
+        let config = &self.config.cloudwatch;
+        let Picture {
+            inventory,
+            catalogue,
+            pages,
+            ..
+        } = picture;
+        if inventory.listings() > 0 {
+            cost::month(self.report, config, inventory, catalogue, *pages);
+        }
+        cost::of_this_check(self.report, &picture.meter, config);
+    }
+}
+
+/// Where the service's usual name leads nowhere, the region may not have the service.
+fn hint(home: &str, url: &ServiceUrl, fault: Fault) -> Fault {
+    let usual = region::service_url("mediapackage", home);
+    if fault.kind != FaultKind::Network || *url != usual {
+        return fault;
+    }
+    let more = format!("not every region has MediaPackage, does {home}?");
+    let remedy = match fault.remedy.as_str() {
+        "" => more,
+        remedy => format!("{remedy}; {more}"),
+    };
+    Fault { remedy, ..fault }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_asks_whether_the_region_has_the_service() {
+        let usual = region::service_url("mediapackage", "eu-central-1");
+        let own = ServiceUrl {
+            host: "mock.example.net".to_owned(),
+            ..usual.clone()
+        };
+        let cases = [
+            (&usual, FaultKind::Network, true),
+            (&usual, FaultKind::Server, false),
+            (&own, FaultKind::Network, false),
+        ];
+        for (url, kind, wanted) in cases {
+            let fault = Fault::new(kind, "no such name", "check region");
+            let remedy = hint("eu-central-1", url, fault).remedy;
+            assert!(remedy.starts_with("check region"), "{remedy}");
+            assert_eq!(remedy.ends_with("does eu-central-1?"), wanted, "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What can be said of config and machine without any network.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::super::{clock, state_dir};
+use super::report::{Grade, Report};
+use crate::config::{Config, NOT_BUILT};
+
+/// The config file, what is doubtful in it, and what it asks for that is not built.
+pub fn config<W: Write>(report: &mut Report<W>, config: &Config) {
+    report.ok("config", &config.file.display().to_string());
+    for warning in &config.warnings {
+        // What is not built has a line of its own below, whether it is written or a default.
+        if !warning.contains(NOT_BUILT) {
+            report.warn("config", warning, "");
+        }
+    }
+    let apis = config.mediapackage.apis;
+    let asked = [
+        ("mediapackage v2", apis.v2),
+        ("vod", apis.vod),
+        ("iot credentials", config.iot.is_some()),
+        ("assume_role", config.assume_role.is_some()),
+        ("sns", config.sns.is_some()),
+        ("sqs", config.sqs.is_some()),
+        ("home_assistant", config.home_assistant.enabled),
+        ("flat topics", config.mqtt.flat),
+        ("status", config.status.is_some()),
+    ];
+    for (part, _) in asked.iter().filter(|(_, asked)| *asked) {
+        report.note(part, &format!("{NOT_BUILT}; the agent runs without it"));
+    }
+}
+
+/// Whether the agent could keep its state, and whether one runs with it now. Nothing is made
+/// that stays, and no lock is taken.
+///
+/// Offline the config may be looked at on another machine than the agent's: a folder that
+/// cannot be written is a warning there.
+pub fn state_folder<W: Write>(report: &mut Report<W>, config: &Config, offline: bool) {
+    const PART: &str = "state folder";
+    let folder = state_dir::path(config);
+    let shown = folder.display();
+    match try_writing(&folder) {
+        Ok(()) => report.ok(PART, &format!("{shown} can be written")),
+        Err(error) => {
+            let grade = if offline { Grade::Warn } else { Grade::Fail };
+            let found = format!("{shown} cannot be written: {error}");
+            let remedy = "run check as the user that the agent runs as, or set state_dir to a \
+                          place that this user may write";
+            report.line(grade, PART, &found, remedy);
+        }
+    }
+    if state_dir::is_locked(config) {
+        report.note(PART, &format!("an agent runs with {shown} now"));
+    }
+}
+
+/// Makes and removes a file where the folder is, or where it would be made.
+fn try_writing(folder: &Path) -> io::Result<()> {
+    let there = folder.ancestors().find(|folder| folder.exists());
+    let there = there.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    if !fs::metadata(there)?.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::NotADirectory));
+    }
+    let file = there.join(format!(".check-{}", std::process::id()));
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&file)?;
+    fs::remove_file(file)
+}
+
+/// The rest of what needs no network.
+pub fn offline<W: Write>(report: &mut Report<W>, config: &Config) {
+    local_clock(report);
+    match &config.credentials {
+        Some(_) => report.note("credentials", "[credentials] in the config file; not tried"),
+        None => report.note("credentials", "the default chain; not tried"),
+    }
+    proxies(report, config);
+    report.note("network", "AWS and the broker are not tried with --offline");
+}
+
+/// Tells a clock that no honest machine shows. True when it did.
+pub fn local_clock<W: Write>(report: &mut Report<W>) -> bool {
+    let now = clock::wall();
+    if now >= super::super::MADE_ON {
+        return false;
+    }
+    let found = format!("this machine's clock shows {now}, before this version was made");
+    let remedy = "set it (NTP); until then there is no TLS, and the agent waits";
+    report.warn("clock", &found, remedy);
+    true
+}
+
+/// Which way each service is reached, without passwords.
+pub fn proxies<W: Write>(report: &mut Report<W>, config: &Config) {
+    let services = [
+        (
+            "MediaPackage",
+            &config.mediapackage.proxy,
+            &config.mediapackage.url,
+        ),
+        (
+            "CloudWatch",
+            &config.cloudwatch.proxy,
+            &config.cloudwatch.url,
+        ),
+    ];
+    for (service, proxy, url) in services {
+        match crate::aws::way_out(proxy, url) {
+            Ok(way) => report.ok("proxy", &format!("{service} is reached {way}")),
+            Err(fault) => report.fault("proxy", &fault),
+        }
+    }
+}

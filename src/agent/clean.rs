@@ -1,0 +1,69 @@
+//! `clean`: clears every retained topic of this instance.
+
+use std::io::Write;
+
+use crate::aws::Stop;
+use crate::config::Config;
+use crate::engine::StoreRequest;
+use crate::engine::ownership::Store;
+use crate::error::Failure;
+use crate::mqtt::{Link, store};
+use crate::topics::Names;
+use crate::topics::memory::Memory;
+use crate::topics::name::discovery_prefix;
+
+/// Times the store is read and cleared; one brings thousands of topics.
+const ROUNDS_MAX: usize = 20;
+
+/// Clears what is kept below this instance's prefix and its own discovery documents, and
+/// nothing else.
+///
+/// # Errors
+///
+/// When the instance is online and `force` is not given, when the broker cannot be reached, or
+/// when it still keeps something afterwards.
+pub fn clean(config: &Config, force: bool) -> Result<(), Failure> {
+    let link = Link::reader(&config.mqtt).map_err(|fault| Failure::failed(fault.to_string()))?;
+    let names = Names::new(&config.mqtt.base_topic, &config.instance);
+    let ours = read(&link, names.prefix())?;
+    let online = ours
+        .topics
+        .iter()
+        .any(|kept| kept.memory == Some(Memory::Online(true)));
+    if online && !force {
+        return Err(Failure::failed(format!(
+            "the agent of {} is online; stop it first, or add --force when it is gone for good",
+            names.prefix().trim_end_matches('/')
+        )));
+    }
+    let discovery = discovery_prefix(&config.home_assistant.discovery_prefix, &config.instance);
+    let mut cleared = 0;
+    for prefix in [names.prefix(), &discovery] {
+        cleared += clear(&link, prefix)?;
+    }
+    // Whoever reads may have seen enough.
+    let _ = writeln!(std::io::stdout(), "cleared {cleared} retained topics");
+    Ok(())
+}
+
+/// Clears until nothing is found: a broker does not always send all that it keeps at once.
+fn clear(link: &Link, prefix: &str) -> Result<usize, Failure> {
+    let mut cleared = 0;
+    for _ in 0..ROUNDS_MAX {
+        let found = read(link, prefix)?.topics;
+        if found.is_empty() {
+            return Ok(cleared);
+        }
+        let topics: Vec<Box<str>> = found.into_iter().map(|kept| kept.topic).collect();
+        store::clear(link, &topics).map_err(Failure::failed)?;
+        cleared += topics.len();
+    }
+    Err(Failure::failed(format!(
+        "the broker still keeps topics below {prefix} after {ROUNDS_MAX} rounds; check its \
+         access list, and that nobody else writes there"
+    )))
+}
+
+fn read(link: &Link, prefix: &str) -> Result<Store, Failure> {
+    store::read(link, prefix, StoreRequest::default(), &Stop::new()).map_err(Failure::failed)
+}

@@ -1,0 +1,252 @@
+//! Whose the topics are, what is taken up, what is swept.
+
+use super::rig::settings;
+use super::*;
+use crate::engine::{Event, Settings};
+
+/// A broker that holds what `before` left, with `after` started on it.
+fn succeed(before: Rig, mut after: Rig) -> Rig {
+    after.broker.retained = before.broker.retained;
+    after
+}
+
+/// A broker that holds the picture of the agent `id` and account `account`, online.
+fn held_by(id: &str, account: &str, region: Region, change: impl FnOnce(&mut Settings)) -> Rig {
+    let mut rig = Rig::with(region, change);
+    let agent = format!("{{\"agent_id\":\"{id}\",\"account_id\":\"{account}\"}}");
+    rig.broker.retained.insert("mp/x/agent".into(), agent);
+    rig.broker
+        .retained
+        .insert("mp/x/status".into(), "online".into());
+    rig
+}
+
+/// The account of the rig's channels.
+const ACCOUNT: &str = "123456789012";
+
+#[test]
+fn a_live_agent_on_our_prefix_is_left_alone() {
+    let mut rig = held_by("other", ACCOUNT, live(&["c1"]), |_| {});
+    let before = rig.broker.retained.clone();
+    rig.to(119);
+    assert_eq!(rig.refusal, None);
+    rig.to(130);
+    let refusal = rig.refusal.clone().expect("refused");
+    assert!(
+        refusal.contains("instance = ") && refusal.contains("--take-over"),
+        "{refusal}"
+    );
+    assert!(rig.broker.log.is_empty(), "nothing was published");
+    assert_eq!(rig.broker.retained, before);
+}
+
+#[test]
+fn an_agent_that_is_gone_or_is_us_or_shall_go_does_not_stop_us() {
+    let cases: [(&str, Rig, u64); 4] = [
+        (
+            "our own will has not come yet",
+            held_by("a", ACCOUNT, live(&["c1"]), |_| {}),
+            5,
+        ),
+        (
+            "--take-over",
+            held_by("other", ACCOUNT, live(&["c1"]), |s| s.take_over = true),
+            5,
+        ),
+        (
+            "--take-over",
+            held_by("other", "999", live(&["c1"]), |s| s.take_over = true),
+            5,
+        ),
+        (
+            "its will comes",
+            held_by("other", ACCOUNT, live(&["c1"]), |_| {}),
+            70,
+        ),
+    ];
+    for (name, mut rig, seconds) in cases {
+        rig.to(if seconds > 60 { 60 } else { 0 });
+        if seconds > 60 {
+            assert!(rig.broker.log.is_empty(), "{name}");
+            rig.broker
+                .retained
+                .insert("mp/x/status".into(), "offline".into());
+        }
+        rig.to(seconds);
+        assert_eq!(rig.refusal, None, "{name}");
+        assert!(rig.holds("channel/c1"), "{name}");
+        assert_eq!(rig.json("agent")["agent_id"], "a", "{name}");
+    }
+}
+
+#[test]
+fn the_picture_of_another_account_is_not_painted_over() {
+    let mut before = Rig::new(settings(), live(&["theirs"]));
+    before.to(400);
+    before.handle(Event::Stop);
+    before.minutes(1);
+    let agent = before
+        .broker
+        .retained
+        .get_mut("mp/x/agent")
+        .expect("an agent");
+    *agent = agent.replace(ACCOUNT, "999999999999");
+    let kept = before.broker.retained.clone();
+    let mut rig = succeed(before, Rig::new(settings(), live(&["ours"])));
+    rig.to(600);
+    let refusal = rig.refusal.clone().expect("refused");
+    assert!(
+        refusal.contains("999999999999") && refusal.contains(ACCOUNT),
+        "{refusal}"
+    );
+    assert!(!rig.holds("channel/ours"));
+    let theirs = |topic: &&String| topic.contains("/theirs");
+    assert!(kept.keys().filter(theirs).count() >= 3);
+    for topic in kept.keys().filter(theirs) {
+        assert_eq!(rig.broker.retained.get(topic), kept.get(topic), "{topic}");
+    }
+}
+
+#[test]
+fn strays_go_once_their_source_has_had_two_complete_polls() {
+    let mut rig = Rig::new(settings(), live(&["c1"]));
+    let strays = [
+        "mp/x/channel/gone",
+        "mp/x/channel/gone/health",
+        "mp/x/channel/gone/metrics",
+        "mp/x/endpoint/gone/metrics",
+        "mp/x/alarm/gone",
+        "mp/x/sns/messages",
+        "mp/x/anything/else/at/all",
+        "mp/x/channel/c1/point",
+    ];
+    let others = [
+        "mp/x/command/refresh",
+        "mp/y/status",
+        "homeassistant/device/y/a/config",
+        "x",
+    ];
+    for topic in strays.iter().chain(&others) {
+        rig.broker
+            .retained
+            .insert((*topic).into(), "garbage".into());
+    }
+    rig.region.fail(Kind::Inventory);
+    rig.region.fail(Kind::Alarms);
+    rig.to(600);
+    let there = |rig: &Rig, topic: &str| rig.broker.retained.contains_key(topic);
+    for topic in &strays[..5] {
+        assert!(there(&rig, topic), "{topic} waits for its source");
+    }
+    for topic in &strays[5..] {
+        assert!(!there(&rig, topic), "{topic} has no source");
+    }
+    rig.region.heal(Kind::Inventory);
+    rig.region.heal(Kind::Alarms);
+    rig.to(1500);
+    for topic in strays {
+        assert!(!there(&rig, topic), "{topic}");
+    }
+    for topic in others {
+        assert!(there(&rig, topic), "{topic}");
+    }
+    assert!(there(&rig, "mp/x/channel/c1/metrics"));
+}
+
+#[test]
+fn a_restart_goes_on_where_the_last_run_ended() {
+    let mut before = Rig::new(settings(), live(&["c1"]));
+    before.to(3600);
+    let told = before.points("channel/c1/point");
+    before.handle(Event::Stop);
+    before.minutes(1);
+    let mut after = succeed(before, Rig::new(settings(), live(&["c1"])));
+    // The rig's clocks begin anew, so the second run begins an hour and a half later.
+    after.skip(Duration::from_secs(5400));
+    after.to(5400 + 600);
+    let again = after.points("channel/c1/point");
+    let minute = |point: Option<&String>| point.and_then(|p| p.parse::<i64>().ok());
+    let (last, first) = (minute(told.last()), minute(again.first()));
+    assert_eq!(first, last.map(|last| last + 1), "{told:?} then {again:?}");
+    assert!(
+        again.len() > 30,
+        "the minutes of the pause came too: {again:?}"
+    );
+}
+
+#[test]
+fn alarms_are_taken_up_and_a_poll_overrides_them() {
+    let mut before = Rig::new(settings(), live(&["c1"]));
+    before
+        .region
+        .alarms
+        .push(region::alarm("a1", "ALARM", rig::START.plus_ms(-60_000)));
+    before
+        .region
+        .alarms
+        .push(region::alarm("a2", "OK", rig::START.plus_ms(-60_000)));
+    before.to(300);
+    let mut region = live(&["c1"]);
+    region
+        .alarms
+        .push(region::alarm("a1", "OK", rig::START.plus_ms(120_000)));
+    region.fail(Kind::Alarms);
+    let mut after = succeed(before, Rig::new(settings(), region));
+    let poisoned = after
+        .broker
+        .retained
+        .get_mut("mp/x/alarm/a1")
+        .expect("an alarm");
+    *poisoned = poisoned.replace("2026-", "2099-");
+    after.to(400);
+    assert_eq!(
+        after.json("alarm/a1")["state"],
+        "ALARM",
+        "as it was last known"
+    );
+    after.region.heal(Kind::Alarms);
+    after.to(1000);
+    assert_eq!(after.json("alarm/a1")["state"], "OK");
+    assert_eq!(after.json("alarm/a1")["previous_state"], "ALARM");
+    assert!(!after.holds("alarm/a2"), "it went while nobody looked");
+}
+
+#[test]
+fn another_client_with_our_id_makes_the_newcomer_go() {
+    let mut rig = Rig::new(settings(), live(&["c1"]));
+    for _ in 0..5 {
+        rig.to(rig.now().mono.0.as_secs() + 3);
+        rig.lose_broker();
+        rig.broker.up = true;
+    }
+    rig.to(rig.now().mono.0.as_secs() + 10);
+    assert!(rig.refusal.clone().expect("refused").contains("client id"));
+
+    let mut settled = Rig::new(settings(), live(&["c1"]));
+    settled.to(60);
+    for _ in 0..20 {
+        settled.lose_broker();
+        settled.broker.up = true;
+        settled.to(settled.now().mono.0.as_secs() + 3);
+    }
+    assert_eq!(settled.refusal, None, "who was there first stays");
+}
+
+#[test]
+fn what_the_broker_does_not_keep_is_named_once() {
+    let mut rig = Rig::new(settings(), live(&["c1"]));
+    rig.to(2);
+    rig.broker.retained.remove("mp/x/channel/c1");
+    rig.to(3);
+    rig.lose_broker();
+    rig.broker.up = true;
+    rig.broker.refuses = Some("mp/x/channel/c1".into());
+    rig.to(600);
+    let named: Vec<_> = rig
+        .log
+        .iter()
+        .filter(|line| line.contains("does not keep"))
+        .collect();
+    assert_eq!(named.len(), 1, "{:?}", rig.log);
+    assert!(named[0].contains("mp/x/channel/c1"), "{named:?}");
+}

@@ -1,0 +1,212 @@
+//! Reads what the broker keeps of us, in a short session of its own beside the main one.
+//!
+//! A broker drops messages for a client that reads too slowly, retained ones too: mosquitto
+//! does once a thousand wait (`max_queued_messages`). So the store is read piece by piece, and
+//! what is expected and was not seen is asked for by its name before it counts as missing.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use rumqttc::{
+    Client, Connection, Event, Packet, PublishOptions, QoS, RecvTimeoutError, SubscribeFilter,
+};
+
+use super::session::Link;
+use crate::aws::Stop;
+use crate::engine::StoreRequest;
+use crate::engine::outbox::{IN_FLIGHT_MAX, fingerprint};
+use crate::engine::ownership::{Kept, Store};
+use crate::topics::memory;
+
+/// What is read at start: who owns the topics, the alarms, the watermarks.
+const AT_START: [&str; 4] = ["+", "alarm/+", "channel/+/metrics", "endpoint/+/metrics"];
+/// What is read after a refill; the last piece brings what is nowhere else.
+const WHOLE: [&str; 7] = [
+    "alarm/+",
+    "channel/+",
+    "channel/+/+",
+    "endpoint/+",
+    "endpoint/+/+",
+    "+",
+    "#",
+];
+/// Expected topics asked for by name in one packet.
+const NAMES_A_PACKET_MAX: usize = 100;
+/// Topics read at the most; more than any region has, and few enough to hold.
+const TOPICS_MAX: usize = 100_000;
+/// The whole reading.
+const READ_MAX: Duration = Duration::from_secs(30);
+/// Silence that ends a piece that the broker never acknowledges.
+const SILENCE_MAX: Duration = Duration::from_secs(2);
+/// Silence after the acknowledgement that ends a piece: brokers may send what they keep a
+/// little later. Short at start, where everything waits for it.
+const QUIET_AT_START: Duration = Duration::from_millis(2);
+const QUIET: Duration = Duration::from_millis(200);
+/// How often the wish to stop is looked at.
+const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Reads the retained topics below `prefix` that `request` is about.
+///
+/// # Errors
+///
+/// Why there was no session, or why it ended early, in words.
+pub fn read(
+    link: &Link,
+    prefix: &str,
+    request: StoreRequest,
+    stop: &Stop,
+) -> Result<Store, String> {
+    let (client, connection) = connected(link)?;
+    let mut reading = Reading {
+        prefix,
+        link,
+        client,
+        connection,
+        stop,
+        give_up_at: Instant::now() + READ_MAX,
+        quiet: if request.at_start {
+            QUIET_AT_START
+        } else {
+            QUIET
+        },
+        seen: HashSet::new(),
+        store: Store {
+            complete: true,
+            ..Store::default()
+        },
+    };
+    let pieces: &[&str] = if request.at_start { &AT_START } else { &WHOLE };
+    for piece in pieces {
+        reading.piece(vec![format!("{prefix}{piece}")])?;
+    }
+    let unseen = |name: &String| !reading.seen.contains(name.as_str());
+    let missing: Vec<String> = request.expected.into_iter().filter(unseen).collect();
+    for names in missing.chunks(NAMES_A_PACKET_MAX) {
+        reading.piece(names.to_vec())?;
+    }
+    let _ = reading.client.try_disconnect_now();
+    let _ = reading.connection.recv_timeout(STOP_CHECK_INTERVAL);
+    Ok(reading.store)
+}
+
+/// Opens a session. It is awaited whole: to cut it short would begin it anew each time.
+fn connected(link: &Link) -> Result<(Client, Connection), String> {
+    let (client, mut connection) = link.open()?;
+    loop {
+        let event = connection.recv().map_err(|_| "closed by us".to_owned())?;
+        let event = event.map_err(|error| link.explain(&error))?;
+        if matches!(event, Event::Incoming(Packet::ConnAck(_))) {
+            return Ok((client, connection));
+        }
+    }
+}
+
+struct Reading<'a> {
+    prefix: &'a str,
+    link: &'a Link,
+    client: Client,
+    connection: Connection,
+    stop: &'a Stop,
+    give_up_at: Instant,
+    quiet: Duration,
+    seen: HashSet<Box<str>>,
+    store: Store,
+}
+
+impl Reading<'_> {
+    /// Subscribes and takes what comes, until it is acknowledged and quiet.
+    fn piece(&mut self, filters: Vec<String>) -> Result<(), String> {
+        let filters = filters
+            .into_iter()
+            .map(|f| SubscribeFilter::new(f, QoS::AtMostOnce));
+        let subscribed = self.client.try_subscribe_many(filters.collect::<Vec<_>>());
+        subscribed.map_err(|error| error.to_string())?;
+        let mut acknowledged = false;
+        let mut last_news = Instant::now();
+        loop {
+            let silence_max = if acknowledged {
+                self.quiet
+            } else {
+                SILENCE_MAX
+            };
+            if self.stop.requested() {
+                return Err("stopping".to_owned());
+            }
+            if last_news.elapsed() >= silence_max {
+                return Ok(());
+            }
+            if Instant::now() >= self.give_up_at || self.store.topics.len() >= TOPICS_MAX {
+                self.store.complete = false;
+                return Ok(());
+            }
+            match self
+                .connection
+                .recv_timeout(silence_max.min(STOP_CHECK_INTERVAL))
+            {
+                Ok(Ok(Event::Incoming(packet))) => {
+                    last_news = Instant::now();
+                    acknowledged |= matches!(packet, Packet::SubAck(_));
+                    self.take(packet);
+                }
+                Ok(Ok(_)) | Err(RecvTimeoutError::Timeout { .. }) => {}
+                Ok(Err(error)) => return Err(self.link.explain(&error)),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+
+    fn take(&mut self, packet: Packet) {
+        let Packet::Publish(publish) = packet else {
+            return;
+        };
+        let topic = String::from_utf8_lossy(&publish.topic);
+        // A filter with `#` takes in the level above, which is not ours; nor are the commands.
+        let ours = topic.strip_prefix(self.prefix);
+        let Some(below) = ours.filter(|below| !below.starts_with("command/")) else {
+            return;
+        };
+        if !publish.retain || !self.seen.insert(topic.as_ref().into()) {
+            return;
+        }
+        let memory = memory::recall(below, &publish.payload);
+        let print = fingerprint(&publish.payload);
+        self.store.topics.push(Kept {
+            topic: topic.into(),
+            print,
+            memory,
+        });
+    }
+}
+
+/// Clears retained topics; returns when the broker has taken every clearing.
+///
+/// # Errors
+///
+/// Why there was no session, or why it ended early, in words.
+pub fn clear(link: &Link, topics: &[Box<str>]) -> Result<(), String> {
+    let (client, mut connection) = link.open()?;
+    let mut waiting = topics.iter();
+    let mut unacknowledged = 0_usize;
+    let mut begun = false;
+    loop {
+        while begun && unacknowledged < IN_FLIGHT_MAX {
+            let Some(topic) = waiting.next() else { break };
+            let options = PublishOptions::new(QoS::AtLeastOnce).retained();
+            let sent = client.try_publish(topic.to_string(), Vec::new(), options);
+            sent.map_err(|error| error.to_string())?;
+            unacknowledged += 1;
+        }
+        if begun && unacknowledged == 0 {
+            break;
+        }
+        let event = connection.recv().map_err(|_| "closed by us".to_owned())?;
+        match event.map_err(|error| link.explain(&error))? {
+            Event::Incoming(Packet::ConnAck(_)) => begun = true,
+            Event::Incoming(Packet::PubAck(_)) => unacknowledged = unacknowledged.saturating_sub(1),
+            _ => {}
+        }
+    }
+    let _ = client.try_disconnect_now();
+    let _ = connection.recv_timeout(STOP_CHECK_INTERVAL);
+    Ok(())
+}

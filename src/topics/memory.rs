@@ -1,0 +1,158 @@
+//! What the broker's retained store remembers of us, read back at start. Distrusted: whatever
+//! does not have the shape that we write is no memory, and a later poll overrides the rest.
+
+use serde::Deserialize;
+
+use super::name::level;
+use crate::state::alarms::{Alarm, Via};
+use crate::state::measure::Resource;
+use crate::state::polled::{AlarmKind, Dimension};
+use crate::state::time::{Minute, UnixMs};
+
+/// A payload longer than this is not read.
+const MEMORY_BYTES_MAX: usize = 32 * 1024;
+
+/// One thing that a retained topic of ours tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Memory {
+    /// `status`: whether it says `online`.
+    Online(bool),
+    /// `agent`: who wrote the picture, and of which account it is.
+    Owner(Owner),
+    /// `alarm/<name>`.
+    Alarm(Box<Alarm>),
+    /// `…/metrics`: the newest minute that went out.
+    Watermark(Resource, Minute),
+}
+
+/// Who a picture belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Owner {
+    /// Random, of the machine's state folder.
+    pub agent_id: Option<String>,
+    /// The AWS account.
+    pub account_id: Option<String>,
+}
+
+/// Reads one retained message; `topic` is the part below our prefix.
+pub fn recall(topic: &str, payload: &[u8]) -> Option<Memory> {
+    if payload.len() > MEMORY_BYTES_MAX {
+        return None;
+    }
+    let levels: Vec<&str> = topic.split('/').collect();
+    match levels[..] {
+        ["status"] => Some(Memory::Online(payload == b"online")),
+        ["agent"] => serde_json::from_slice(payload).ok().map(Memory::Owner),
+        ["alarm", name] => alarm(name, payload),
+        ["channel" | "endpoint", id, "metrics"] => watermark(levels[0], id, payload),
+        _ => None,
+    }
+}
+
+fn watermark(kind: &str, id_level: &str, payload: &[u8]) -> Option<Memory> {
+    #[derive(Deserialize)]
+    struct Written {
+        id: String,
+        timestamp: String,
+    }
+    let written: Written = serde_json::from_slice(payload).ok()?;
+    if level(&written.id) != id_level {
+        return None;
+    }
+    let id = written.id.into();
+    let resource = if kind == "channel" {
+        Resource::Channel(id)
+    } else {
+        Resource::Endpoint(id)
+    };
+    Some(Memory::Watermark(
+        resource,
+        UnixMs::parse(&written.timestamp)?.minute(),
+    ))
+}
+
+fn alarm(name_level: &str, payload: &[u8]) -> Option<Memory> {
+    #[derive(Deserialize)]
+    struct Written {
+        name: String,
+        arn: String,
+        account_id: Option<String>,
+        region: Option<String>,
+        #[serde(rename = "type")]
+        kind: String,
+        state: String,
+        previous_state: Option<String>,
+        reason: Option<String>,
+        description: Option<String>,
+        updated_at: Option<String>,
+        namespace: Option<String>,
+        metric: Option<String>,
+        dimensions: std::collections::BTreeMap<String, String>,
+        channel_id: Option<String>,
+        endpoint_id: Option<String>,
+        threshold: Option<f64>,
+        comparison: Option<String>,
+        actions_enabled: Option<bool>,
+        actions_suppressed: Option<bool>,
+        listed: bool,
+        source: String,
+    }
+    let written: Written = serde_json::from_slice(payload).ok()?;
+    if level(&written.name) != name_level {
+        return None;
+    }
+    let dimensions: Vec<Dimension> = written.dimensions.into_iter().collect();
+    Some(Memory::Alarm(Box::new(Alarm {
+        name: written.name.into(),
+        arn: written.arn,
+        account_id: written.account_id,
+        region: written.region,
+        kind: AlarmKind::parse(&written.kind)?,
+        state: written.state,
+        previous_state: written.previous_state,
+        reason: written.reason,
+        description: written.description,
+        updated_at: written.updated_at.as_deref().and_then(UnixMs::parse),
+        namespace: written.namespace,
+        metric: written.metric,
+        dimensions,
+        channel_id: written.channel_id.map(Into::into),
+        endpoint_id: written.endpoint_id.map(Into::into),
+        threshold: written.threshold,
+        comparison: written.comparison,
+        actions_enabled: written.actions_enabled,
+        actions_suppressed: written.actions_suppressed,
+        listed: written.listed,
+        source: Via::parse(&written.source)?,
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_we_could_have_written_is_remembered() {
+        let metrics = br#"{"id":"a b","timestamp":"2026-11-22T10:00:00Z","more":1}"#;
+        let minute = Minute(1_795_341_600_000 / 60_000);
+        let mark = Memory::Watermark(Resource::Channel("a b".into()), minute);
+        let alarm = br#"{"name":"x","arn":"a","type":"metric","state":"OK","dimensions":{},
+            "listed":true,"source":"poll"}"#;
+        let cases: [(&str, &[u8], bool); 9] = [
+            ("status", b"online", true),
+            ("agent", br#"{"agent_id":"1","account_id":null}"#, true),
+            ("agent", b"[]", false),
+            ("channel/a%20b/metrics", metrics, true),
+            ("channel/other/metrics", metrics, false),
+            ("channel/a%20b", metrics, false),
+            ("alarm/x", alarm, true),
+            ("alarm/y", alarm, false),
+            ("alarm/x", b"\xff\xfe", false),
+        ];
+        for (topic, payload, remembered) in cases {
+            assert_eq!(recall(topic, payload).is_some(), remembered, "{topic}");
+        }
+        assert_eq!(recall("channel/a%20b/metrics", metrics), Some(mark));
+        assert_eq!(recall("status", &[b'x'; 64 * 1024]), None);
+    }
+}

@@ -1,0 +1,278 @@
+//! What the README says is what the program does.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "region/mod.rs"]
+mod region;
+#[path = "support/mod.rs"]
+mod support;
+
+#[path = "agent/harness.rs"]
+#[allow(dead_code, reason = "each test file uses a part")]
+mod harness;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use mediapackage2mqtt::agent::check::cost::{self, LEVELS, Pages};
+use mediapackage2mqtt::config::{self, Env, MetricsLevel};
+use mediapackage2mqtt::engine::meter::forecast_usd;
+use mediapackage2mqtt::state::catalogue::Catalogue;
+use mediapackage2mqtt::state::inventory::Inventory;
+use mediapackage2mqtt::state::model::{Api, Channel, Endpoint, IngestEndpoint};
+use mediapackage2mqtt::state::polled::{self, ListedMetric};
+use mediapackage2mqtt::state::time::UnixMs;
+use region::world::Alarm;
+use region::{Region, World};
+use serde_json::Value;
+use support::config::ConfigFile;
+
+const README: &str = include_str!("../README.md");
+
+/// Whether a word stands in the README as code.
+fn is_told(word: &str) -> bool {
+    README.contains(&format!("`{word}`"))
+}
+
+#[test]
+fn every_key_of_the_config_is_told_with_its_table() {
+    for (table, keys) in config::all_keys() {
+        if !table.is_empty() {
+            assert!(README.contains(&format!("`[{table}]`")), "[{table}]");
+        }
+        for key in keys {
+            // The twin of a secret is told once for all.
+            let secret = key.strip_suffix("_file").filter(|key| keys.contains(key));
+            assert!(is_told(secret.unwrap_or(key)), "[{table}] {key}");
+        }
+    }
+}
+
+/// What `once` prints for a region in which every kind of topic occurs.
+fn printed_by_once() -> BTreeMap<String, String> {
+    let mut world = World::new("eu-central-1")
+        .with_channels(2, 2)
+        .standard_metrics();
+    let watched = [("Channel", "ch-0000")];
+    world.put_alarm(Alarm::metric("ch-0000-silent", "IngressBytes", &watched));
+    let region = Region::start(world);
+    let file = ConfigFile::new(&region.url(), "mqtt://127.0.0.1:9", region::KEY);
+    let output = harness::run(&["once"], &file.write());
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().map(|line| line.split_once('\t').unwrap());
+    lines.map(|(t, p)| (t.to_owned(), p.to_owned())).collect()
+}
+
+/// `channel/ch-0000/metrics` is told as `channel/<id>/metrics`.
+fn kind_of(topic: &str) -> String {
+    let below = topic.strip_prefix(harness::PREFIX).unwrap();
+    let mut levels: Vec<&str> = below.split('/').collect();
+    match levels[0] {
+        "channel" | "endpoint" => levels[1] = "<id>",
+        "alarm" | "source" => levels[1] = "<name>",
+        _ => {}
+    }
+    levels.join("/")
+}
+
+fn keys_of(value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                into.insert(key.clone());
+                keys_of(value, into);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| keys_of(item, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_topic_and_every_key_of_a_payload_is_told() {
+    // Keys that are names of things: tags, dimensions, sources.
+    let names = ["env", "package", "Channel"];
+    let mut kinds = BTreeSet::new();
+    for (topic, payload) in printed_by_once() {
+        let kind = kind_of(&topic);
+        println!("{topic} {payload}");
+        assert!(is_told(&kind), "the topic {kind}");
+        kinds.insert(kind.clone());
+        let mut keys = BTreeSet::new();
+        keys_of(
+            &serde_json::from_str(&payload).unwrap_or(Value::Null),
+            &mut keys,
+        );
+        for key in keys.iter().filter(|key| !names.contains(&key.as_str())) {
+            assert!(is_told(key), "{kind}: the key {key}");
+        }
+    }
+    assert_eq!(kinds.len(), 11, "{kinds:?}");
+}
+
+#[test]
+fn the_quick_start_config_is_right() {
+    let blocks = README.split("```toml\n").skip(1);
+    let texts: Vec<&str> = blocks.map(|b| b.split("```").next().unwrap()).collect();
+    assert!(!texts.is_empty());
+    for text in texts {
+        let env: Env = std::iter::empty::<(&str, &str)>().collect();
+        let parsed = config::parse("config.toml".as_ref(), text, &env);
+        assert!(parsed.is_ok(), "{}\n{text}", parsed.unwrap_err());
+    }
+}
+
+#[test]
+fn the_policy_of_the_quick_start_is_json_with_all_that_is_called() {
+    let block = README.split("```json\n").nth(1).unwrap();
+    let policy: Value = serde_json::from_str(block.split("```").next().unwrap()).unwrap();
+    let actions = policy["Statement"][0]["Action"].as_array().unwrap();
+    let mut actions: Vec<&str> = actions.iter().map(|a| a.as_str().unwrap()).collect();
+    actions.sort_unstable();
+    let wanted = [
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:GetMetricData",
+        "cloudwatch:ListMetrics",
+        "mediapackage:ListChannels",
+        "mediapackage:ListOriginEndpoints",
+    ];
+    assert_eq!(actions, wanted);
+}
+
+/// Endpoints and ingest endpoints of each channel in the cost table.
+const ENDPOINTS: usize = 4;
+const INPUTS: usize = 2;
+/// Series that one answer of `ListMetrics` holds.
+const LIST_PAGE: usize = 500;
+
+fn channels_of_the_table(channels: usize) -> (Inventory, Catalogue, usize) {
+    let mut listing = polled::Inventory::default();
+    let mut rows = Vec::new();
+    for c in 0..channels {
+        let channel = format!("c{c}");
+        let inputs: Vec<String> = (0..INPUTS).map(|i| format!("c{c}i{i}")).collect();
+        listing.channels.push(channel_of(&channel, &inputs));
+        let of_channel = [("Channel", channel.as_str())];
+        rows.extend(egress_rows(&of_channel));
+        rows.push(row("IngressBytes", &of_channel));
+        rows.push(row("IngressResponseTime", &of_channel));
+        for input in &inputs {
+            let of_input = [("Channel", channel.as_str()), ("IngestEndpoint", input)];
+            rows.push(row("IngressBytes", &of_input));
+        }
+        for e in 0..ENDPOINTS {
+            let endpoint = format!("c{c}e{e}");
+            listing.endpoints.push(endpoint_of(&endpoint, &channel));
+            let of_endpoint = [("Channel", channel.as_str()), ("OriginEndpoint", &endpoint)];
+            rows.extend(egress_rows(&of_endpoint));
+            for input in &inputs {
+                let active = [
+                    ("IngestEndpoint", input.as_str()),
+                    ("OriginEndpoint", &endpoint),
+                ];
+                rows.push(row("ActiveInput", &active));
+            }
+        }
+    }
+    let env: Env = [("AWS_REGION", "eu-central-1")].into_iter().collect();
+    let wish = config::parse("x".as_ref(), "", &env).unwrap().wish();
+    let mut inventory = Inventory::default();
+    inventory.apply(listing, &wish);
+    let mut catalogue = Catalogue::default();
+    catalogue.learn(UnixMs(0), &rows, &inventory);
+    assert_eq!(catalogue.unmatched, 0);
+    (inventory, catalogue, rows.len().div_ceil(LIST_PAGE))
+}
+
+fn row(name: &str, dimensions: &[(&str, &str)]) -> ListedMetric {
+    let pair = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
+    ListedMetric {
+        name: name.to_owned(),
+        dimensions: dimensions.iter().map(pair).collect(),
+    }
+}
+
+fn egress_rows(of: &[(&str, &str)]) -> Vec<ListedMetric> {
+    let plain = ["EgressBytes", "EgressRequestCount", "EgressResponseTime"];
+    let mut rows: Vec<ListedMetric> = plain.iter().map(|name| row(name, of)).collect();
+    for class in ["2xx", "3xx", "4xx", "5xx"] {
+        let with_class = [of, &[("StatusCodeRange", class)]].concat();
+        rows.push(row("EgressRequestCount", &with_class));
+    }
+    rows
+}
+
+fn channel_of(id: &str, inputs: &[String]) -> Channel {
+    let input = |id: &String| IngestEndpoint {
+        id: id.clone(),
+        url: None,
+    };
+    Channel {
+        id: id.into(),
+        api: Api::V1,
+        channel_group: None,
+        arn: None,
+        description: None,
+        created_at: None,
+        modified_at: None,
+        ingest_endpoints: inputs.iter().map(input).collect(),
+        input_type: None,
+        tags: BTreeMap::new(),
+        egress_access_logs: None,
+        ingress_access_logs: None,
+    }
+}
+
+fn endpoint_of(id: &str, channel: &str) -> Endpoint {
+    Endpoint {
+        id: id.into(),
+        api: Api::V1,
+        channel_id: Some(channel.into()),
+        arn: None,
+        description: None,
+        created_at: None,
+        modified_at: None,
+        url: None,
+        manifest_name: None,
+        package: None,
+        segment_duration_seconds: None,
+        encrypted: false,
+        startover_window_seconds: None,
+        time_delay_seconds: None,
+        origination: None,
+        manifests: Vec::new(),
+        tags: BTreeMap::new(),
+    }
+}
+
+/// A month in dollars, by the code that `agent/stats` and `check` use.
+fn month(channels: usize, level: MetricsLevel, minutes: u64) -> String {
+    let (inventory, catalogue, pages) = channels_of_the_table(channels);
+    let metrics = cost::metrics_a_poll(&inventory, &catalogue, level);
+    let pages = Pages {
+        list: Some(pages as u64),
+        alarms: 1,
+    };
+    let interval = Duration::from_secs(60 * minutes);
+    let pace = cost::pace(metrics, interval, pages, Duration::from_secs(60));
+    let usd = forecast_usd(pace, 0.01);
+    if usd < 100.0 {
+        format!("{usd:.2}")
+    } else {
+        format!("{usd:.0}")
+    }
+}
+
+#[test]
+fn the_cost_table_is_what_the_forecast_says() {
+    let mut table = String::new();
+    for channels in [1, 10, 100, 1000] {
+        for level in LEVELS {
+            let costs = [1, 5, 15, 60].map(|minutes| month(channels, level, minutes));
+            let level = level.as_str();
+            table += &format!("| {channels} | `{level}` | {} |\n", costs.join(" | "));
+        }
+    }
+    assert!(README.contains(&table), "the cost table should be\n{table}");
+}
