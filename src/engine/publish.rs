@@ -57,8 +57,8 @@ impl Engine {
                 self.broker.failures = 0;
                 self.broker.reason = None;
                 self.broker.retry_at = None;
-                self.session_began();
                 self.session_over();
+                self.session_began();
                 self.outbox.connected();
             }
             BrokerEvent::Lost(reason) => self.lost(now, reason),
@@ -94,6 +94,13 @@ impl Engine {
         }
     }
 
+    /// Events that the broker did not acknowledge are told again, under the same id.
+    fn session_over(&mut self) {
+        for event in self.outbox.session_over().into_iter().rev() {
+            self.happenings.push_front(event);
+        }
+    }
+
     /// Notices that another client takes our sessions over.
     fn count_session(&mut self, now: Now) {
         let Some(began) = self.broker.began.take() else {
@@ -114,13 +121,6 @@ impl Engine {
                  instance)"
                     .to_owned(),
             );
-        }
-    }
-
-    /// Events that the broker did not acknowledge are told again, under the same id.
-    fn session_over(&mut self) {
-        for event in self.outbox.session_over().into_iter().rev() {
-            self.happenings.push_front(event);
         }
     }
 
