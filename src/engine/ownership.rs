@@ -52,6 +52,16 @@ pub struct Store {
     pub complete: bool,
 }
 
+/// Whether the refill of this session has been read back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Verified {
+    #[default]
+    Not,
+    /// Before every source had answered: there was little to hold against the store.
+    Early,
+    Whole,
+}
+
 /// How far the question is settled.
 #[derive(Clone, Debug, Default)]
 pub struct Ownership {
@@ -70,8 +80,7 @@ pub struct Ownership {
     /// The account that the picture in the store is of.
     pub(super) account_id: Option<String>,
     account_checked: bool,
-    /// Whether the refill of this session has been read back.
-    verified: bool,
+    verified: Verified,
     told_missing: bool,
     /// What is there, and waits for its source's complete polls before it is swept.
     unswept: Vec<Box<str>>,
@@ -114,8 +123,12 @@ impl Engine {
         let refilled = self.broker.connected
             && self.outbox.waiting() == 0
             && self.outbox.unacknowledged() == 0;
-        if refilled && !self.ownership.verified {
-            self.ownership.verified = true;
+        let reached = match self.all_asked() {
+            true => Verified::Whole,
+            false => Verified::Early,
+        };
+        if refilled && self.ownership.verified < reached && !self.ownership.reading {
+            self.ownership.verified = reached;
             self.read_store();
         }
         if self.ownership.sweep_at.is_some_and(|at| at <= now.mono) {
@@ -126,7 +139,7 @@ impl Engine {
 
     /// A new session: what the broker holds is to be looked at again after the refill.
     pub(super) fn session_began(&mut self) {
-        self.ownership.verified = false;
+        self.ownership.verified = Verified::Not;
         self.ownership.unswept.clear();
         self.ownership.sweep_at = None;
     }
@@ -135,6 +148,10 @@ impl Engine {
         self.ownership.reading = false;
         if self.stopping.is_some() {
             return;
+        }
+        if result.is_ok() {
+            self.ownership.failures = 0;
+            self.ownership.reason = None;
         }
         match result {
             Err(reason) => self.store_unread(now, reason),
@@ -145,7 +162,7 @@ impl Engine {
 
     fn store_unread(&mut self, now: Now, reason: String) {
         self.ownership.failures += 1;
-        if self.ownership.ours {
+        if self.ownership.ours && !self.broker.connected {
             // The main session tells what is wrong; the next one brings the next reading.
             return;
         }
@@ -161,8 +178,6 @@ impl Engine {
 
     /// Decides whether the store is ours to write.
     fn first_reading(&mut self, now: Now, store: Store) {
-        self.ownership.failures = 0;
-        self.ownership.reason = None;
         let find = |wanted: fn(&Memory) -> bool| {
             store
                 .topics
@@ -344,7 +359,7 @@ impl Engine {
         self.ownership.unswept = later;
         self.ownership.sweep_at = again.then(|| now.mono.after(SWEEP_CHECK_INTERVAL));
         if swept >= SWEPT_BEFORE_ANOTHER_LOOK {
-            self.ownership.verified = false;
+            self.ownership.verified = Verified::Not;
         }
         if swept > 0 {
             let text = format!("mqtt: clearing {swept} retained topics that are not wanted");

@@ -65,15 +65,15 @@ impl Link {
         })
     }
 
-    /// A link for short sessions beside the main one: an id of its own, no will, nothing
-    /// subscribed.
+    /// A link for short sessions beside the main one: an id that ends in `role`, no will,
+    /// nothing subscribed.
     ///
     /// # Errors
     ///
     /// As [`Link::new`].
-    pub fn reader(config: &config::Mqtt) -> Result<Link, Fault> {
+    pub fn beside(config: &config::Mqtt, role: &str) -> Result<Link, Fault> {
         let beside = config::Mqtt {
-            client_id: format!("{}-read", config.client_id),
+            client_id: format!("{}-{role}", config.client_id),
             ..config.clone()
         };
         let mut link = Link::new(&beside, "", Vec::new())?;

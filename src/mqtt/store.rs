@@ -36,8 +36,8 @@ const NAMES_A_PACKET_MAX: usize = 100;
 const TOPICS_MAX: usize = 100_000;
 /// The whole reading.
 const READ_MAX: Duration = Duration::from_secs(30);
-/// Silence that ends a piece that the broker never acknowledges.
-const SILENCE_MAX: Duration = Duration::from_secs(2);
+/// Silence after which a piece that the broker has not acknowledged counts as unread.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Silence after the acknowledgement that ends a piece: brokers may send what they keep a
 /// little later. Short at start, where everything waits for it.
 const QUIET_AT_START: Duration = Duration::from_millis(2);
@@ -133,7 +133,11 @@ impl Reading<'_> {
                 return Err("stopping".to_owned());
             }
             if last_news.elapsed() >= silence_max {
-                return Ok(());
+                let silence = format!(
+                    "the broker did not acknowledge a subscription within {} s",
+                    SILENCE_MAX.as_secs()
+                );
+                return if acknowledged { Ok(()) } else { Err(silence) };
             }
             if Instant::now() >= self.give_up_at || self.store.topics.len() >= TOPICS_MAX {
                 self.store.complete = false;

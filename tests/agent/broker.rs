@@ -65,7 +65,10 @@ fn after_a_restart_of_the_broker_the_picture_is_the_same_with_and_without_its_st
         site.wait_for_requests("DescribeAlarms", 2);
         site.broker.run();
         let eyes = site.eyes();
-        eyes.wait_until(LIMIT, |tree| json(tree, "alarm/silent")["state"] == "ALARM");
+        eyes.wait_until(LIMIT, |tree| {
+            json(tree, "alarm/silent")["state"] == "ALARM"
+                && json(tree, "channel/ch-0000/health")["alarms_active"] == 1
+        });
         let mut after = steady(&site.wait_for_picture(&eyes));
         let mut before = steady(&before);
         for changed in ["alarm/silent", "channel/ch-0000/health"] {
