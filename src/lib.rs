@@ -31,6 +31,8 @@
 //! | `poll-mp`, `poll-metrics`, `poll-alarms` | `agent` | one job in, one outcome out | its channel is dropped; requests in flight are interrupted |
 //! | `mqtt` | `agent` | one session after the other, as asked | DISCONNECT, its channel is dropped |
 //! | `mqtt-read` | `agent` | reads the retained store, as asked | its channel is dropped |
+//! | `mqtt-check` | `agent` | the sessions of `check` | its channel is dropped |
+//! | `check-limit` | `agent` | ends what AWS has not answered in time | the switch |
 //! | `stop` | `agent` | turns the thrown switch into an event | the switch |
 //! | `signals` | `cli` | SIGTERM and SIGINT throw the switch | its handle is closed |
 //!

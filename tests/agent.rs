@@ -1,6 +1,6 @@
 //! The agent as its users run it: the binary between a simulated region and a real broker.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::type_complexity, missing_docs)]
 
 #[path = "region/mod.rs"]
 mod region;

@@ -96,7 +96,7 @@ fn every_topic_and_every_key_of_a_payload_is_told() {
     let mut kinds = BTreeSet::new();
     for (topic, payload) in printed_by_once() {
         let kind = kind_of(&topic);
-        println!("{topic} {payload}");
+        eprintln!("{topic} {payload}");
         assert!(is_told(&kind), "the topic {kind}");
         kinds.insert(kind.clone());
         let mut keys = BTreeSet::new();

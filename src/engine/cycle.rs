@@ -111,7 +111,7 @@ impl Engine {
 
     /// Takes the metric poll one step on, where it does not wait for anything.
     pub(super) fn advance_cycle(&mut self, now: Now) {
-        let drained = !self.polls.has_points() && self.outbox.points_in_flight().is_empty();
+        let drained = !self.polls.has_points() && self.outbox.points_in_flight() == 0;
         let Some(cycle) = &mut self.polls.cycle else {
             return;
         };
@@ -264,20 +264,10 @@ impl Engine {
         let turn = cycle.is_some_and(|c| c.points && c.after > self.polls.points_after);
         let wanted = self.broker.connected && turn;
         self.polls.batch = wanted.then(|| Batch {
-            due: self.not_in_flight(&answer, due),
+            due: due.into(),
             answer,
         });
         self.set_phase(Phase::Draining(resources));
-    }
-
-    /// Without the points of the poll before that a slow broker has yet to acknowledge.
-    fn not_in_flight(&self, answer: &Answer, due: Vec<Due>) -> VecDeque<Due> {
-        let sent = self.outbox.points_in_flight();
-        let is_sent = |due: &Due| {
-            let resource = &answer.parts()[due.part].resource;
-            sent.contains(&(resource, due.minute))
-        };
-        due.into_iter().filter(|due| !is_sent(due)).collect()
     }
 }
 

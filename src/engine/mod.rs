@@ -206,8 +206,8 @@ pub struct Engine {
     polls: Polls,
     meter: Meter,
     outbox: Outbox,
-    /// Messages told once that wait for room: events, then points.
-    happenings: VecDeque<Happening>,
+    /// Events that wait for room, with their numbers.
+    happenings: VecDeque<(u64, Happening)>,
     told: view::Told,
     broker: publish::Broker,
     ownership: Ownership,

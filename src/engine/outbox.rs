@@ -4,13 +4,14 @@
 //! room to send them. So memory stays flat however long the broker is away, and a topic that
 //! changed ten times meanwhile goes out once, with the newest value.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
 
 use crate::state::measure::Resource;
 use crate::state::time::Minute;
 use crate::topics::Topic;
+use crate::topics::report::Happening;
 
 /// Publications that wait for their acknowledgement at the most.
 pub const IN_FLIGHT_MAX: usize = 64;
@@ -35,8 +36,8 @@ pub type Token = u64;
 pub enum Sent {
     /// A retained topic, or its clearing.
     Retained(Topic),
-    /// A message that is told once.
-    Event,
+    /// A message that is told once, with its number.
+    Event(u64, Box<Happening>),
     /// A settled minute, with the fingerprint of its values.
     Point(Resource, Minute, u64),
 }
@@ -115,20 +116,26 @@ impl Outbox {
 
     /// A session began. The broker may have lost its store, so everything goes out again.
     pub fn connected(&mut self) {
-        self.session_over();
         for entry in self.entries.values_mut() {
             entry.queued = true;
         }
         self.queue = self.entries.keys().cloned().collect();
     }
 
-    /// The session is over: what was not acknowledged may not have arrived.
-    pub fn session_over(&mut self) {
-        self.in_flight.clear();
+    /// The session is over: what was not acknowledged may not have arrived. Tells the events
+    /// among it, oldest first.
+    pub fn session_over(&mut self) -> Vec<(u64, Happening)> {
         for entry in self.entries.values_mut() {
             entry.sent = None;
             entry.in_flight = None;
         }
+        let events = self.in_flight.drain().filter_map(|(_, sent)| match sent {
+            Sent::Event(number, happening) => Some((number, *happening)),
+            _ => None,
+        });
+        let mut events: Vec<_> = events.collect();
+        events.sort_by_key(|(number, _)| *number);
+        events
     }
 
     /// The broker's copy of this topic is not what was sent: it goes out again.
@@ -163,14 +170,10 @@ impl Outbox {
         self.in_flight.len()
     }
 
-    /// The points that wait for their acknowledgement.
-    pub fn points_in_flight(&self) -> HashSet<(&Resource, Minute)> {
+    /// How many points wait for their acknowledgement.
+    pub fn points_in_flight(&self) -> usize {
         let sent = self.in_flight.values();
-        let points = sent.filter_map(|sent| match sent {
-            Sent::Point(resource, minute, _) => Some((resource, *minute)),
-            _ => None,
-        });
-        points.collect()
+        sent.filter(|sent| matches!(sent, Sent::Point(..))).count()
     }
 
     /// The publication that was sent last.
@@ -296,11 +299,13 @@ mod tests {
         outbox.connected();
         assert_eq!(names(&drain(&mut outbox, "1")), ["a=1", "b="]);
         // The clearing was never acknowledged, so the next session gets it once more.
+        outbox.session_over();
         outbox.connected();
         let sent = drain(&mut outbox, "1");
         assert_eq!(names(&sent), ["a=1", "b="]);
         sent.iter()
             .for_each(|(_, token)| assert!(outbox.acknowledged(*token).is_some()));
+        outbox.session_over();
         outbox.connected();
         assert_eq!(names(&drain(&mut outbox, "1")), ["a=1"]);
     }
@@ -310,6 +315,7 @@ mod tests {
         let mut outbox = Outbox::default();
         outbox.touch(topic("a"));
         let sent = drain(&mut outbox, "1");
+        outbox.session_over();
         outbox.connected();
         assert_eq!(outbox.acknowledged(sent[0].1), None);
         assert_eq!(names(&drain(&mut outbox, "1")), ["a=1"]);

@@ -238,10 +238,10 @@ impl Engine {
         let mut alarms = 0;
         for kept in store.topics {
             match kept.memory {
-                Some(Memory::Alarm(alarm)) if self.adopts_alarms() => {
-                    if alarms < ALARMS_ADOPTED_MAX && self.alarms.adopt(*alarm, now.mono) {
-                        alarms += 1;
-                    }
+                Some(Memory::Alarm(alarm))
+                    if self.adopts_alarms() && alarms < ALARMS_ADOPTED_MAX =>
+                {
+                    alarms += usize::from(self.alarms.adopt(*alarm, now.mono));
                 }
                 Some(Memory::Watermark(resource, minute)) => {
                     self.tracks.adopt(resource, minute, newest);

@@ -56,7 +56,7 @@ impl Polls {
             list_fault: None,
             forecast: super::meter::Pace {
                 metrics_interval: wish.metrics_interval,
-                list_interval: LIST_INTERVAL,
+                list_interval: LIST_INTERVAL.max(wish.metrics_interval),
                 alarms_interval: settings.alarms_interval,
                 ..Default::default()
             },
@@ -73,7 +73,9 @@ impl Polls {
             .filter(|timer| !timer.busy)
             .filter_map(|timer| timer.due);
         let interval = self.metrics.interval;
-        let drained = self.cycle.as_ref().and_then(|c| c.drain_ends(interval));
+        // While the clock is wrong nothing is asked, so nothing comes after what goes out.
+        let cycle = self.cycle.as_ref().filter(|_| !self.clock_was_wrong);
+        let drained = cycle.and_then(|c| c.drain_ends(interval));
         polls.chain(drained).min()
     }
 
@@ -169,6 +171,7 @@ impl Engine {
         } else if self.polls.clock_was_wrong {
             self.log(log::Level::Info, "the clock is right now");
             self.started_at = now.wall;
+            self.told.agent_changed = true;
         }
         self.polls.clock_was_wrong = wrong;
         wrong

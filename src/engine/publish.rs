@@ -57,6 +57,7 @@ impl Engine {
                 self.broker.failures = 0;
                 self.broker.reason = None;
                 self.broker.retry_at = None;
+                self.session_over();
                 self.session_began();
                 self.outbox.connected();
             }
@@ -81,7 +82,7 @@ impl Engine {
     fn lost(&mut self, now: Now, reason: String) {
         self.count_session(now);
         self.broker.connected = false;
-        self.outbox.session_over();
+        self.session_over();
         self.polls.drop_points();
         self.broker.failures += 1;
         let random = self.rng.f64();
@@ -90,6 +91,13 @@ impl Engine {
         if self.broker.reason.as_ref() != Some(&reason) && self.stopping.is_none() {
             self.log(log::Level::Warn, format!("mqtt: {reason}; trying again"));
             self.broker.reason = Some(reason);
+        }
+    }
+
+    /// Events that the broker did not acknowledge are told again, under the same id.
+    fn session_over(&mut self) {
+        for event in self.outbox.session_over().into_iter().rev() {
+            self.happenings.push_front(event);
         }
     }
 
@@ -182,11 +190,10 @@ impl Engine {
         if self.stopping.is_some() {
             return None;
         }
-        if let Some(happening) = self.happenings.pop_front() {
-            self.broker.events += 1;
+        if let Some((number, happening)) = self.happenings.pop_front() {
             let topic = self.names.event(happening.event_type);
-            let payload = report::event(&happening, self.started_at, self.broker.events);
-            let token = self.outbox.send(Sent::Event);
+            let payload = report::event(&happening, self.started_at, number);
+            let token = self.outbox.send(Sent::Event(number, Box::new(happening)));
             return Some(Publication {
                 token,
                 topic,
@@ -281,7 +288,8 @@ impl Engine {
         if self.happenings.len() >= HAPPENINGS_MAX {
             self.happenings.pop_front();
         }
-        self.happenings.push_back(happening);
+        self.broker.events += 1;
+        self.happenings.push_back((self.broker.events, happening));
     }
 }
 

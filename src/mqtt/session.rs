@@ -54,9 +54,7 @@ impl Link {
             options.set_last_will(LastWill::new(will_topic, "offline", QoS::AtLeastOnce, true));
         }
         if config.tls {
-            options.set_transport(Transport::tls_with_config(
-                tls::client_config(config)?.into(),
-            ));
+            options.set_transport(Transport::tls_with_config(tls::client_config(config)?));
         }
         let scheme = if config.tls { "mqtts" } else { "mqtt" };
         let shown = format!("{scheme}://{}:{}", config.host, config.port);

@@ -419,4 +419,74 @@ mod tests {
             assert_eq!(names_in_rule(rule), wanted, "{rule}");
         }
     }
+
+    const NOON: UnixMs = UnixMs(1_795_341_600_000);
+
+    fn polled(state: &str, minute: i64) -> PolledAlarm {
+        PolledAlarm {
+            name: "a".into(),
+            arn: "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:a".into(),
+            kind: AlarmKind::Metric,
+            state: state.into(),
+            reason: None,
+            description: None,
+            updated_at: Some(NOON.plus_ms(minute * 60_000)),
+            namespace: None,
+            metric: None,
+            dimensions: Vec::new(),
+            threshold: None,
+            comparison: None,
+            actions_enabled: None,
+            actions_suppressed: None,
+            rule: None,
+            of_mediapackage: true,
+        }
+    }
+
+    #[test]
+    fn the_newest_change_wins_whichever_way_it_came() {
+        // What a notification told, what the next poll tells; what is shown then.
+        let cases = [
+            (("ALARM", 5), ("OK", 3), "ALARM sns INSUFFICIENT_DATA"),
+            (("ALARM", 5), ("OK", 7), "OK poll ALARM"),
+            // At a tie the poll decides the state; the notification knows what was before.
+            (("ALARM", 5), ("ALARM", 5), "ALARM sns INSUFFICIENT_DATA"),
+            (("ALARM", 5), ("OK", 5), "OK poll ALARM"),
+            // Dated more than 15 minutes ahead, it is not believed.
+            (("ALARM", 26), ("OK", 3), "OK poll ALARM"),
+            (("ALARM", 24), ("OK", 3), "ALARM sns INSUFFICIENT_DATA"),
+        ];
+        let inventory = Inventory::default();
+        let wish = Wish {
+            include: Vec::new(),
+            exclude: Vec::new(),
+            level: super::super::wish::MetricsLevel::Off,
+            metrics_interval: std::time::Duration::ZERO,
+            settle: std::time::Duration::ZERO,
+            ingest_lost_after: std::time::Duration::ZERO,
+            alarms: AlarmsKept::MediaPackage,
+            alarm_include: Vec::new(),
+            alarm_exclude: Vec::new(),
+        };
+        for (told, poll, wanted) in cases {
+            let pushed = Alarm {
+                previous_state: Some("INSUFFICIENT_DATA".into()),
+                listed: false,
+                source: Via::Sns,
+                ..from_poll(polled(told.0, told.1), &Lookup::new(&inventory))
+            };
+            let mut alarms = Alarms::default();
+            alarms.adopt(pushed, Mono::default());
+            let now = NOON.plus_ms(10 * 60_000);
+            let row = polled(poll.0, poll.1);
+            let out = alarms.apply(vec![row], Mono::default(), now, &wish, &inventory);
+            let held = alarms.get("a").unwrap();
+            let before = held.previous_state.as_deref().unwrap_or("-");
+            let shown = format!("{} {} {before}", held.state, held.source.as_str());
+            assert_eq!(shown, wanted, "{told:?} {poll:?}");
+            assert!(held.listed);
+            let changed = usize::from(held.state != told.0);
+            assert_eq!(out.changes.len(), changed, "{told:?} {poll:?}");
+        }
+    }
 }

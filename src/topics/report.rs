@@ -138,6 +138,11 @@ pub struct Stats<'a> {
     pub updated_at: UnixMs,
 }
 
+/// To a hundredth of a cent.
+fn cents(usd: f64) -> f64 {
+    (usd * 10_000.0).round() / 10_000.0
+}
+
 /// `agent/stats`
 pub fn stats(stats: &Stats) -> String {
     #[derive(Serialize)]
@@ -183,7 +188,6 @@ pub fn stats(stats: &Stats) -> String {
         duration_ms: s.duration_ms,
         requests: s.requests,
     };
-    let cents = |usd: f64| (usd * 10_000.0).round() / 10_000.0;
     json(&Payload {
         sources: stats
             .sources

@@ -261,7 +261,7 @@ fn memory_stays_flat_while_the_broker_is_away() {
     let before = agent.resident_kib();
     cycle(10);
     let after = agent.resident_kib();
-    println!("resident: {before} KiB, ten cycles later {after} KiB");
+    eprintln!("resident: {before} KiB, ten cycles later {after} KiB");
     assert!(
         after <= before + GROWTH_KIB_MAX,
         "{before} KiB became {after} KiB"
@@ -308,7 +308,7 @@ fn a_broker_that_acknowledges_nothing_for_a_while_gets_the_newest_value_and_no_q
     gate.open();
     eyes.wait_until(LIMIT, |tree| all_are(tree, &format!("round {ROUNDS}")));
     let came = eyes.stream().len() - before;
-    println!("{came} publications for {} changes", ROUNDS * CHANNELS);
+    eprintln!("{came} publications for {} changes", ROUNDS * CHANNELS);
     assert!(came <= IN_FLIGHT_MAX + CHANNELS + 10, "{came}");
     assert_eq!(agent.logged("mqtt: connected"), 1);
     agent.stop();

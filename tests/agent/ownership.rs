@@ -206,7 +206,7 @@ fn poisoned_topics_are_overridden_or_swept_and_foreign_ones_left_alone() {
         let topics: BTreeSet<String> = kept.keys().cloned().collect();
         (topics == wanted).then_some(kept)
     });
-    println!("resident: {} KiB", agent.resident_kib());
+    eprintln!("resident: {} KiB", agent.resident_kib());
     let alarm = json(&kept, "alarm/silent");
     assert_eq!(
         (&alarm["state"], &alarm["updated_at"]),

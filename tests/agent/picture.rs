@@ -197,7 +197,8 @@ fn every_kind_of_alarm_is_shown_and_only_those_of_mediapackage() {
     let mut world = World::new("eu-central-1").with_channels(1, 1);
     let math = json!([{"Id": "e", "Expression": "a/2"}, {"Id": "a", "MetricStat": {
         "Metric": {"Namespace": "AWS/MediaPackage", "MetricName": "EgressBytes",
-            "Dimensions": [{"Name": "Channel", "Value": "ch-0000"}]}, "Period": 60, "Stat": "Sum"}}]);
+            "Dimensions": [{"Name": "Channel", "Value": "ch-0000"}]},
+        "Period": 60, "Stat": "Sum"}}]);
     world.put_alarm(Alarm::metric(
         "real alarm/1",
         "IngressBytes",

@@ -39,7 +39,7 @@ fn a_thousand_channels_are_published_and_again_to_a_broker_that_forgot() {
             eyes.tree().len(),
             wanted.len()
         );
-        println!(
+        eprintln!(
             "{what}: {} topics after {:?}",
             wanted.len(),
             began.elapsed()
@@ -47,10 +47,10 @@ fn a_thousand_channels_are_published_and_again_to_a_broker_that_forgot() {
     };
     let agent = site.agent();
     whole(&site, "the first time");
-    println!("resident: {} KiB", agent.resident_kib());
+    eprintln!("resident: {} KiB", agent.resident_kib());
     site.broker.stop();
     site.broker.run();
     whole(&site, "after the restart");
-    println!("resident: {} KiB", agent.resident_kib());
+    eprintln!("resident: {} KiB", agent.resident_kib());
     agent.stop();
 }

@@ -70,6 +70,7 @@ pub fn check<W: Write>(
         report,
         config,
         poller: &poller,
+        stop,
         blocked: None,
     };
     asking.mediapackage(&mut picture);
@@ -94,6 +95,8 @@ struct Asking<'a, W: Write> {
     report: &'a mut Report<W>,
     config: &'a Config,
     poller: &'a Poller,
+    /// Thrown by a signal; the time limit has a switch of its own.
+    stop: &'a Stop,
     /// Why there is no use in asking for more.
     blocked: Option<FaultKind>,
 }
@@ -126,7 +129,17 @@ impl<W: Write> Asking<'_, W> {
             Ok(answer) => Some(answer),
             Err(fault) => {
                 self.block(&fault);
-                self.report.fault(part, &fault);
+                match fault.kind {
+                    FaultKind::Stopped if self.stop.requested() => {
+                        self.report.note(part, "stopped before it was known");
+                    }
+                    FaultKind::Stopped => {
+                        let found = format!("AWS takes more than {AWS_SECONDS_MAX} s to answer");
+                        self.report
+                            .fail(part, &found, "check the network and the proxy");
+                    }
+                    _ => self.report.fault(part, &fault),
+                }
                 None
             }
         }
@@ -254,6 +267,7 @@ impl<W: Write> Asking<'_, W> {
         const PART: &str = "ListMetrics";
         let service = &self.poller.clients.cloudwatch;
         let before = service.requests();
+        // All of them, for the cost of the levels that are not configured.
         let rows = self.ask(PART, || cloudwatch::list_metrics(service, |_| true));
         let requests = service.requests() - before;
         picture.meter.requests += requests;

@@ -219,3 +219,28 @@ fn an_alarm_finds_its_channel_when_an_ingest_endpoint_is_replaced() {
     rig.to(300);
     assert_eq!(rig.json("alarm/a")["channel_id"], "c1");
 }
+
+#[test]
+fn an_event_that_the_broker_did_not_take_is_told_again_under_the_same_id() {
+    for acknowledgement_lost in [false, true] {
+        let mut region = live(&["c1"]);
+        region.alarms = vec![alarm("a", "OK", START)];
+        let mut rig = Rig::new(settings(), region);
+        rig.to(300);
+        rig.broker.delay = Duration::from_secs(600);
+        rig.region.alarms = vec![alarm("a", "ALARM", START.plus_ms(300_000))];
+        rig.to(420);
+        assert!(rig.events("alarm").is_empty());
+        if acknowledgement_lost {
+            rig.lose_acknowledgements();
+        } else {
+            rig.lose_broker();
+        }
+        rig.broker.delay = Duration::ZERO;
+        rig.to(600);
+        let mut ids: Vec<_> = rig.messages("event/alarm");
+        assert_eq!(ids.len(), if acknowledgement_lost { 2 } else { 1 });
+        ids.dedup();
+        assert_eq!(ids.len(), 1);
+    }
+}

@@ -54,7 +54,9 @@ fn our_clock_may_step_at_any_time_and_nobody_sees_it() {
 
 #[test]
 fn the_timestamp_never_goes_back_when_awss_clock_does() {
-    let mut rig = Rig::new(settings(), live(&["c1"]));
+    let mut region = live(&["c1"]);
+    region.feed(OF_5XX, ALWAYS, 1.0);
+    let mut rig = Rig::new(settings(), region);
     rig.to(1200);
     // A front end of AWS tells a wrong Date for a while.
     rig.date_error_ms = -3_600_000;
@@ -69,6 +71,13 @@ fn the_timestamp_never_goes_back_when_awss_clock_does() {
     assert!(minutes.is_sorted(), "{minutes:?}");
     let windows = shown.iter().map(|m| m["window_seconds"].as_i64().unwrap());
     assert!(windows.max() >= Some(1200), "the gap is summed: {shown:?}");
+    for m in &shown {
+        let minutes = m["window_seconds"].as_i64().unwrap() / 60;
+        assert_eq!(
+            m["egress_request_count_5xx_window"], minutes,
+            "one a minute"
+        );
+    }
     assert_each_minute_once(&rig, -4..50);
 }
 

@@ -7,6 +7,7 @@ mod inventory;
 mod minutes;
 mod ownership;
 mod polling;
+mod random;
 mod region;
 mod rig;
 

@@ -46,7 +46,8 @@ fn failed_polls_are_tried_again_ever_more_slowly_up_to_the_interval() {
 
 #[test]
 fn a_day_takes_no_more_wakings_than_it_has_reasons() {
-    let cases: [(&str, fn(&mut Rig)); 4] = [
+    type Arrange = fn(&mut Rig);
+    let cases: [(&str, Arrange); 4] = [
         ("all is well", |_| {}),
         ("no broker", |rig| rig.broker.up = false),
         ("nothing works", |rig| {
@@ -109,4 +110,23 @@ fn without_tls_a_wrong_clock_stops_nothing() {
     let shown = rig.json("channel/c1/metrics");
     assert_eq!(shown["timestamp"], rig::time_of(-4));
     assert_eq!(shown["state"], "current");
+}
+
+#[test]
+fn a_clock_that_goes_wrong_while_minutes_are_under_way_wakes_nobody() {
+    let mut rig = Rig::new(settings(), live(&["c1", "c2"]));
+    rig.to(600);
+    rig.broker.gap = Duration::from_secs(120);
+    while rig.engine.outbox.points_in_flight() == 0 {
+        rig.minutes(1);
+    }
+    rig.wall_error_ms = -20 * 365 * 86_400_000;
+    let before = rig.ticks;
+    rig.minutes(60);
+    assert!(rig.ticks - before < 3600 + 800, "{}", rig.ticks - before);
+    rig.wall_error_ms = 0;
+    rig.broker.gap = Duration::ZERO;
+    rig.lose_broker();
+    rig.minutes(10);
+    assert_eq!(rig.json("agent")["health"], "ok");
 }

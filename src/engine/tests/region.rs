@@ -22,11 +22,12 @@ pub enum Kind {
     Alarms,
 }
 
+/// From a moment on, this value of a minute.
+type Exception = (i64, Option<f64>);
+
 /// One asked `GetMetricData`.
 pub struct Asked {
-    pub at: UnixMs,
     pub series: Vec<String>,
-    pub first: Minute,
     pub end: Minute,
 }
 
@@ -40,7 +41,7 @@ pub struct Region {
     pub asked: Vec<Asked>,
     pub polls: BTreeMap<Kind, Vec<UnixMs>>,
     feeds: HashMap<String, Vec<(Range<i64>, f64)>>,
-    exceptions: HashMap<(String, i64), Vec<(i64, Option<f64>)>>,
+    exceptions: HashMap<(String, i64), Vec<Exception>>,
 }
 
 pub fn channel(id: &str) -> Channel {
@@ -263,9 +264,7 @@ impl Region {
         };
         let columns = series.iter().map(column).collect();
         self.asked.push(Asked {
-            at: now,
             series,
-            first: question.first,
             end: question.end,
         });
         columns

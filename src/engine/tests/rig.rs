@@ -60,7 +60,6 @@ pub struct Message {
     pub at: Duration,
     pub topic: String,
     pub payload: String,
-    pub retain: bool,
 }
 
 /// The broker: what it holds and how it behaves.
@@ -112,7 +111,7 @@ pub struct Rig {
     /// What AWS's answers say beyond the true time.
     pub date_error_ms: i64,
     pub log: Vec<String>,
-    /// Calls of `handle` because of a deadline, and the deadlines that lie in the past.
+    /// Calls of `handle` because of a deadline.
     pub ticks: u64,
     pub finished: bool,
     /// Why it would not go on.
@@ -307,7 +306,6 @@ impl Rig {
             at: self.now,
             topic,
             payload,
-            retain,
         });
     }
 
