@@ -37,6 +37,8 @@ pub use once::once;
 const EVENTS_MAX: usize = 64;
 /// How long the threads may take to end once all is said.
 const JOIN_MAX: Duration = Duration::from_secs(2);
+/// Metrics wait so long for the first session with the broker.
+const FIRST_SESSION_WAIT: Duration = Duration::from_secs(5);
 /// How often the resident memory is read.
 const MEMORY_INTERVAL: Duration = Duration::from_secs(60);
 /// When this version was made: no honest clock shows an earlier date (2026-11-22).
@@ -119,6 +121,7 @@ fn settings(config: &Config, agent_id: Option<String>, take_over: bool) -> Setti
         needs_clock: mp.url.tls || cw.url.tls,
         earliest_date: MADE_ON,
         agent_id,
+        first_session_wait: FIRST_SESSION_WAIT,
         take_over,
         seed: fastrand::u64(..),
     }

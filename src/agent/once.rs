@@ -1,12 +1,13 @@
 //! `once`: polls everything one time and prints what `run` would keep retained.
 
 use std::io::Write;
+use std::time::Duration;
 
 use super::clock::Clock;
 use super::{poller, settings};
 use crate::aws::Stop;
 use crate::config::Config;
-use crate::engine::{Effect, Engine, Event};
+use crate::engine::{Effect, Engine, Event, Settings};
 use crate::error::Failure;
 
 /// Prints `topic<TAB>payload` lines in topic order on standard output.
@@ -17,7 +18,12 @@ use crate::error::Failure;
 pub fn once(config: &Config) -> Result<(), Failure> {
     let clock = Clock::start();
     let poller = poller(config, clock, Stop::new())?;
-    let mut engine = Engine::new(settings(config, None, false), clock.now());
+    let settings = Settings {
+        // There is no broker to wait for.
+        first_session_wait: Duration::ZERO,
+        ..settings(config, None, false)
+    };
+    let mut engine = Engine::new(settings, clock.now());
     let mut waiting = vec![Event::Started];
     while let Some(event) = waiting.pop() {
         for effect in engine.handle(clock.now(), event) {

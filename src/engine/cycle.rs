@@ -93,7 +93,7 @@ impl Engine {
             rest: Vec::new(),
             metrics: 0,
             phase: Phase::Next,
-            points: self.broker.connected,
+            points: true,
         });
         if self.polls.list_due.is_none_or(|due| due <= now.mono) {
             self.polls.list_due = Some(now.mono.after(LIST_INTERVAL));
@@ -101,6 +101,19 @@ impl Engine {
             self.effects
                 .push(Effect::Poll(Job::Series(self.settings.wish.level)));
         }
+    }
+
+    /// A session begins after polls that could not tell their points. A restart takes the
+    /// minute that the store shows for the last one that went out, so what shows a later one
+    /// waits for a poll that brings the points, at once.
+    pub(super) fn catch_up(&mut self, now: Now) {
+        let behind = self.tracks.behind();
+        if behind.is_empty() || !self.polls.wants(Source::Metrics) {
+            return;
+        }
+        let behind = behind.into_iter().map(Topic::Metrics).collect();
+        self.outbox.hold(&behind);
+        self.polls.catch_up(now.mono);
     }
 
     fn set_phase(&mut self, phase: Phase) {
@@ -200,6 +213,14 @@ impl Engine {
                 self.polls.points_after = None;
             }
             self.polls.forecast.metrics_a_poll = cycle.metrics;
+        } else {
+            // There are no points to wait for.
+            for resource in self.tracks.behind() {
+                self.outbox.touch(Topic::Metrics(resource));
+            }
+        }
+        if std::mem::take(&mut self.polls.catching_up) && result.is_ok() {
+            self.polls.catch_up(now.mono);
         }
         self.note(now, Source::Metrics, result, cycle.took);
         self.told.review_all = true;

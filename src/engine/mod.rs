@@ -212,6 +212,7 @@ pub struct Engine {
     broker: publish::Broker,
     ownership: Ownership,
     stopping: Option<stop::Stopping>,
+    began: Mono,
     started_at: UnixMs,
     aws_time: AwsTime,
     memory_bytes: Option<u64>,
@@ -236,6 +237,7 @@ impl Engine {
             broker: publish::Broker::default(),
             ownership: Ownership::default(),
             stopping: None,
+            began: now.mono,
             started_at: now.wall,
             aws_time: AwsTime::default(),
             memory_bytes: None,
@@ -248,6 +250,7 @@ impl Engine {
     pub fn handle(&mut self, now: Now, event: Event) -> Vec<Effect> {
         match event {
             Event::Started => {
+                self.began = now.mono;
                 self.begin_view(now);
                 self.read_store();
             }
@@ -269,7 +272,7 @@ impl Engine {
     /// after `now`.
     pub fn deadline(&self, now: Now) -> Mono {
         let soonest = now.mono.after(Duration::from_millis(1));
-        let polls = self.polls.deadline(self.inventory.listings() > 0);
+        let polls = self.polls.deadline(self.metrics_begin_at());
         let deadlines = [
             // Who stops asks nothing more.
             polls.filter(|_| self.stopping.is_none()),

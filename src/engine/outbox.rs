@@ -4,7 +4,7 @@
 //! room to send them. So memory stays flat however long the broker is away, and a topic that
 //! changed ten times meanwhile goes out once, with the newest value.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
 
@@ -120,6 +120,18 @@ impl Outbox {
             entry.queued = true;
         }
         self.queue = self.entries.keys().cloned().collect();
+    }
+
+    /// These topics do not go out before they are touched again.
+    pub fn hold(&mut self, topics: &BTreeSet<Topic>) {
+        for (_, entry) in self
+            .entries
+            .iter_mut()
+            .filter(|(topic, _)| topics.contains(topic))
+        {
+            entry.queued = false;
+        }
+        self.queue.retain(|topic| !topics.contains(topic));
     }
 
     /// The session is over: what was not acknowledged may not have arrived. Tells the events

@@ -34,6 +34,8 @@ pub struct Polls {
     /// Up to this channel, points had their turn while the broker could not keep up.
     pub(super) points_after: Option<Id>,
     clock_was_wrong: bool,
+    /// Whether a poll begins again right after the one that is under way.
+    pub(super) catching_up: bool,
     /// Why the last `ListMetrics` failed: then only what is known is asked.
     pub(super) list_fault: Option<Fault>,
     pub(super) forecast: super::meter::Pace,
@@ -53,6 +55,7 @@ impl Polls {
             batch: None,
             points_after: None,
             clock_was_wrong: false,
+            catching_up: false,
             list_fault: None,
             forecast: super::meter::Pace {
                 metrics_interval: wish.metrics_interval,
@@ -64,14 +67,11 @@ impl Polls {
     }
 
     /// When the next poll is due. Metrics wait for the first inventory, not for a time.
-    pub(super) fn deadline(&self, has_inventory: bool) -> Option<Mono> {
-        let metrics = has_inventory.then_some(&self.metrics);
-        let waits = [Some(&self.inventory), Some(&self.alarms), metrics]
-            .into_iter()
-            .flatten();
-        let polls = waits
-            .filter(|timer| !timer.busy)
-            .filter_map(|timer| timer.due);
+    pub(super) fn deadline(&self, metrics_from: Option<Mono>) -> Option<Mono> {
+        let metrics = self.metrics.next().zip(metrics_from);
+        let metrics = metrics.map(|(due, from)| due.max(from));
+        let timers = [self.inventory.next(), self.alarms.next(), metrics];
+        let polls = timers.into_iter().flatten();
         let interval = self.metrics.interval;
         // While the clock is wrong nothing is asked, so nothing comes after what goes out.
         let cycle = self.cycle.as_ref().filter(|_| !self.clock_was_wrong);
@@ -112,6 +112,14 @@ impl Polls {
             .is_some_and(|batch| !batch.due.is_empty())
     }
 
+    /// Makes metrics due now, or once more when a poll is under way.
+    pub(super) fn catch_up(&mut self, now: Mono) {
+        self.catching_up = self.metrics.busy;
+        if !self.metrics.busy {
+            self.metrics.due = self.metrics.due.map(|due| due.min(now));
+        }
+    }
+
     /// Forgets points that did not go out; the next poll asks for them again.
     pub(super) fn drop_points(&mut self) {
         self.batch = None;
@@ -132,11 +140,21 @@ impl Engine {
             self.polls.alarms.busy = true;
             self.effects.push(Effect::Poll(Job::Alarms));
         }
-        // Without channels there is nothing to measure: the first listing starts the metrics.
-        if self.polls.metrics.is_due(now.mono) && self.inventory.listings() > 0 {
+        let begins = self.metrics_begin_at().is_some_and(|from| from <= now.mono);
+        if self.polls.metrics.is_due(now.mono) && begins {
             self.begin_cycle(now);
         }
         self.advance_cycle(now);
+    }
+
+    /// From when on metrics may be asked. Without channels there is nothing to measure: the
+    /// first listing starts them; and they give the first session a moment to come about.
+    pub(super) fn metrics_begin_at(&self) -> Option<Mono> {
+        let from = match self.broker.had_session {
+            true => self.began,
+            false => self.began.after(self.settings.first_session_wait),
+        };
+        (self.inventory.listings() > 0).then_some(from)
     }
 
     /// A clock before the program's own date cannot do TLS. Said once, and waited out.

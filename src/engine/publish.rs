@@ -25,6 +25,7 @@ const HAPPENINGS_MAX: usize = 1000;
 #[derive(Clone, Debug, Default)]
 pub struct Broker {
     pub(super) connected: bool,
+    pub(super) had_session: bool,
     /// When to try again.
     retry_at: Option<Mono>,
     failures: u32,
@@ -53,6 +54,7 @@ impl Engine {
                 };
                 self.log(log::Level::Info, text);
                 self.broker.connected = true;
+                self.broker.had_session = true;
                 self.broker.began = Some(now.mono);
                 self.broker.failures = 0;
                 self.broker.reason = None;
@@ -60,6 +62,7 @@ impl Engine {
                 self.session_over();
                 self.session_began();
                 self.outbox.connected();
+                self.catch_up(now);
             }
             BrokerEvent::Lost(reason) => self.lost(now, reason),
             BrokerEvent::Acknowledged(token) => {

@@ -34,6 +34,8 @@ pub struct Settings {
     pub earliest_date: UnixMs,
     /// Random, kept between runs.
     pub agent_id: Option<String>,
+    /// Metrics wait so long for the first session, so that points go out before what they show.
+    pub first_session_wait: Duration,
     /// Whether another owner of our topics is thrown out.
     pub take_over: bool,
     /// Seed of every random choice.

@@ -31,6 +31,11 @@ impl Timer {
         }
     }
 
+    /// When the next poll is due, where none is under way.
+    pub(super) fn next(&self) -> Option<Mono> {
+        self.due.filter(|_| !self.busy)
+    }
+
     pub(super) fn is_due(&self, now: Mono) -> bool {
         !self.busy && self.due.is_some_and(|due| due <= now)
     }

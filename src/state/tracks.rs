@@ -171,6 +171,13 @@ impl Tracks {
         self.tracks.iter()
     }
 
+    /// Resources that show a minute whose point has not been taken.
+    pub fn behind(&self) -> Vec<Resource> {
+        let behind = |track: &Track| track.handed < track.shown.minute;
+        let tracks = self.tracks.iter().filter(|(_, track)| behind(track));
+        tracks.map(|(resource, _)| resource.clone()).collect()
+    }
+
     /// Forgets a resource that is gone.
     pub fn forget(&mut self, resource: &Resource) {
         self.tracks.remove(resource);

@@ -157,7 +157,15 @@ fn poisoned_topics_are_overridden_or_swept_and_foreign_ones_left_alone() {
     ];
     publish(port, foreign, true);
     let megabyte = vec![b'x'; 1_000_000];
-    let future = br#"{"name":"silent","arn":"arn:aws:cloudwatch:eu-central-1:123456789012:alarm:silent","account_id":"123456789012","region":"eu-central-1","type":"metric","state":"ALARM","previous_state":null,"reason":"planted","description":null,"updated_at":"2099-01-01T00:00:00.000Z","namespace":"AWS/MediaPackage","metric":"IngressBytes","dimensions":{},"channel_id":null,"endpoint_id":null,"threshold":null,"comparison":null,"actions_enabled":null,"actions_suppressed":null,"listed":true,"source":"poll"}"#;
+    let future = br#"{"name":"silent"
+        ,"arn":"arn:aws:cloudwatch:eu-central-1:123456789012:alarm:silent"
+        ,"account_id":"123456789012","region":"eu-central-1","type":"metric"
+        ,"state":"ALARM","previous_state":null,"reason":"planted"
+        ,"description":null,"updated_at":"2099-01-01T00:00:00.000Z"
+        ,"namespace":"AWS/MediaPackage","metric":"IngressBytes","dimensions":{}
+        ,"channel_id":null,"endpoint_id":null,"threshold":null,"comparison":null
+        ,"actions_enabled":null,"actions_suppressed":null,"listed":true
+        ,"source":"poll"}"#;
     let gone = String::from_utf8_lossy(future).replace("silent", "never-was");
     let poison: &[(&str, &[u8])] = &[
         ("agent", b"\xff\xfe\x00"),

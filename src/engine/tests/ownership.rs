@@ -175,6 +175,44 @@ fn a_restart_goes_on_where_the_last_run_ended() {
 }
 
 #[test]
+fn the_store_never_shows_a_minute_whose_points_are_still_to_come() {
+    // The broker is away for polls, comes back, and the agent is killed at any moment then.
+    for killed_after in [0, 1, 2, 5, 30, 200, 400] {
+        let mut before = Rig::new(settings(), live(&["c1"]));
+        before.to(3600);
+        before.broker.up = false;
+        before.lose_broker();
+        before.to(5000);
+        before.broker.up = true;
+        before.to(5040 + killed_after);
+        let told = before.points("channel/c1/point");
+        let mut after = succeed(before, Rig::new(settings(), live(&["c1"])));
+        after.skip(Duration::from_secs(5460));
+        after.to(6200);
+        let mut minutes: Vec<i64> = told.iter().filter_map(|p| p.parse().ok()).collect();
+        minutes.extend(
+            after
+                .points("channel/c1/point")
+                .iter()
+                .filter_map(|p| p.parse::<i64>().ok()),
+        );
+        let gaps: Vec<_> = minutes.windows(2).filter(|w| w[1] != w[0] + 1).collect();
+        assert!(gaps.is_empty(), "killed after {killed_after} s: {gaps:?}");
+        assert!(minutes.len() > 80, "{minutes:?}");
+    }
+}
+
+#[test]
+fn a_poll_at_start_waits_a_moment_for_the_broker_and_no_longer() {
+    let mut rig = Rig::new(settings(), live(&["c1"]));
+    rig.broker.up = false;
+    rig.to(4);
+    assert!(rig.region.polls(Kind::Metrics).is_empty());
+    rig.to(8);
+    assert_eq!(rig.region.polls(Kind::Metrics).len(), 1);
+}
+
+#[test]
 fn alarms_are_taken_up_and_a_poll_overrides_them() {
     let mut before = Rig::new(settings(), live(&["c1"]));
     before

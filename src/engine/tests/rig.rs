@@ -49,6 +49,7 @@ pub fn settings() -> Settings {
         needs_clock: true,
         earliest_date: UnixMs(1_795_305_600_000),
         agent_id: Some("a".into()),
+        first_session_wait: seconds(5),
         take_over: false,
         seed: 7,
     }
