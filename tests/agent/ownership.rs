@@ -216,7 +216,7 @@ fn poisoned_topics_are_overridden_or_swept_and_foreign_ones_left_alone() {
         let topics: BTreeSet<String> = kept.keys().filter(|t| ours(t)).cloned().collect();
         (topics == wanted).then_some(kept)
     });
-    println!("resident: {} KiB", agent.resident_kib());
+    eprintln!("resident: {} KiB", agent.resident_kib());
     let alarm = json(&kept, "alarm/silent");
     let state = (&alarm["state"], &alarm["updated_at"]);
     assert_eq!(state, (&"OK".into(), &"2026-01-01T00:00:00.125Z".into()));
