@@ -184,10 +184,18 @@ impl Tracks {
         self.adopted.remove(resource);
     }
 
-    /// Takes a watermark from the broker's store; `newest` bounds what can be believed.
+    /// Takes a watermark from the broker's store; `newest` bounds what can be believed. It may
+    /// come after the first answer, but before anything has gone out.
     pub fn adopt(&mut self, resource: Resource, minute: Minute, newest: Minute) {
-        if minute <= newest && !self.tracks.contains_key(&resource) {
-            self.adopted.insert(resource, minute);
+        if minute > newest {
+            return;
+        }
+        match self.tracks.get_mut(&resource) {
+            Some(track) if track.told.is_empty() => {
+                track.handed = minute.max(newest.plus(-BACKFILL_MINUTES_MAX));
+            }
+            Some(_) => {}
+            None => drop(self.adopted.insert(resource, minute)),
         }
     }
 

@@ -38,19 +38,21 @@ fn points(eyes: &Subscriber) -> BTreeMap<String, Vec<Value>> {
     points
 }
 
-/// Waits until the retained metrics of all six resources are of this minute after the start.
+/// Waits until the newest settled minute of all six resources is shown and has gone out.
 fn wait_for_minute(eyes: &Subscriber, site: &Site) -> String {
     // Three minutes to settle, and a minute is named by its start.
     let newest = site.region.edit(|w| w.minute()) - 4;
-    let at = time::OffsetDateTime::from_unix_timestamp(newest * 60).unwrap();
-    let wanted = at
-        .format(&time::format_description::well_known::Rfc3339)
-        .unwrap();
+    let wanted = minute_text(newest);
     eyes.wait_until(LIMIT, |tree| {
         let metrics = tree.keys().filter(|t| t.ends_with("/metrics"));
         let names = metrics.map(|t| t.strip_prefix(PREFIX).unwrap_or(t));
-        let current = names.filter(|t| json(tree, t)["timestamp"] == wanted.as_str());
-        current.count() == 6
+        let told = |name: &str| {
+            let point = name.replace("/metrics", "/point");
+            [name, point.as_str()]
+                .iter()
+                .all(|topic| json(tree, topic)["timestamp"] == wanted.as_str())
+        };
+        names.filter(|name| told(name)).count() == 6
     });
     wanted
 }

@@ -154,24 +154,29 @@ fn strays_go_once_their_source_has_had_two_complete_polls() {
 }
 
 #[test]
-fn a_restart_goes_on_where_the_last_run_ended() {
-    let mut before = Rig::new(settings(), live(&["c1"]));
-    before.to(3600);
-    let told = before.points("channel/c1/point");
-    before.handle(Event::Stop);
-    before.minutes(1);
-    let mut after = succeed(before, Rig::new(settings(), live(&["c1"])));
-    // The rig's clocks begin anew, so the second run begins an hour and a half later.
-    after.skip(Duration::from_secs(5400));
-    after.to(5400 + 600);
-    let again = after.points("channel/c1/point");
-    let minute = |point: Option<&String>| point.and_then(|p| p.parse::<i64>().ok());
-    let (last, first) = (minute(told.last()), minute(again.first()));
-    assert_eq!(first, last.map(|last| last + 1), "{told:?} then {again:?}");
-    assert!(
-        again.len() > 30,
-        "the minutes of the pause came too: {again:?}"
-    );
+fn a_restart_goes_on_where_the_last_run_ended_also_when_the_broker_comes_late() {
+    for broker_comes_after in [0, 900] {
+        let mut before = Rig::new(settings(), live(&["c1"]));
+        before.to(3600);
+        let told = before.points("channel/c1/point");
+        before.handle(Event::Stop);
+        before.minutes(1);
+        let mut after = succeed(before, Rig::new(settings(), live(&["c1"])));
+        // The rig's clocks begin anew, so the second run begins an hour and a half later.
+        after.broker.up = broker_comes_after == 0;
+        after.skip(Duration::from_secs(5400));
+        after.to(5400 + broker_comes_after);
+        after.broker.up = true;
+        after.to(5400 + broker_comes_after + 600);
+        let again = after.points("channel/c1/point");
+        let minute = |point: Option<&String>| point.and_then(|p| p.parse::<i64>().ok());
+        let (last, first) = (minute(told.last()), minute(again.first()));
+        assert_eq!(first, last.map(|last| last + 1), "{told:?} then {again:?}");
+        assert!(
+            again.len() > 30,
+            "the minutes of the pause came too: {again:?}"
+        );
+    }
 }
 
 #[test]
