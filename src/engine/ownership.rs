@@ -220,11 +220,12 @@ impl Engine {
 
     fn adopt(&mut self, now: Now, store: Store) {
         let newest = self.newest_settled(now);
+        let aws_now = self.aws_now(now);
         let mut alarms = 0;
         for kept in store.topics {
             match kept.memory {
                 Some(Memory::Alarm(alarm)) if self.adopts_alarms() => {
-                    if alarms < ALARMS_ADOPTED_MAX && self.alarms.adopt(*alarm, now.mono) {
+                    if alarms < ALARMS_ADOPTED_MAX && self.alarms.adopt(*alarm, now.mono, aws_now) {
                         alarms += 1;
                     }
                 }
