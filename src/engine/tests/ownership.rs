@@ -273,6 +273,23 @@ fn another_client_with_our_id_makes_the_newcomer_go() {
 }
 
 #[test]
+fn what_is_left_out_for_its_size_is_no_fault_of_the_broker() {
+    let mut rig = Rig::new(settings(), live(&["c1"]));
+    rig.region.alarms.push(crate::state::polled::PolledAlarm {
+        description: Some("x".repeat(130_000)),
+        ..region::alarm("big", "OK", rig::START)
+    });
+    rig.to(10);
+    // The next session's reading of the store comes when all is there.
+    rig.lose_broker();
+    rig.to(600);
+    let told = |what: &str| rig.log.iter().filter(|line| line.contains(what)).count();
+    assert!(told("alarm/big is left out") > 0, "{:?}", rig.log);
+    assert_eq!(told("does not keep"), 0, "{:?}", rig.log);
+    assert!(!rig.holds("alarm/big"));
+}
+
+#[test]
 fn what_the_broker_does_not_keep_is_named_once() {
     let mut rig = Rig::new(settings(), live(&["c1"]));
     rig.to(2);
