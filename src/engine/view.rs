@@ -170,7 +170,8 @@ impl Engine {
     }
 
     fn review_summary(&mut self, now: Now) {
-        if self.told.source_state(Source::MediaPackage) == Some(SourceState::Starting) {
+        // A listing that failed tells nothing: what the broker holds from before stays.
+        if self.inventory.listings() == 0 {
             return;
         }
         let health: Vec<(&Id, &Health)> = self
