@@ -1,6 +1,6 @@
 //! `once`: polls everything one time and prints what `run` would keep retained.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
 use super::clock::Clock;
@@ -9,6 +9,7 @@ use crate::aws::Stop;
 use crate::config::Config;
 use crate::engine::{Effect, Engine, Event, Settings};
 use crate::error::Failure;
+use crate::topics::PAYLOAD_BYTES_MAX;
 
 /// Prints `topic<TAB>payload` lines in topic order on standard output.
 ///
@@ -40,9 +41,16 @@ pub fn once(config: &Config) -> Result<(), Failure> {
     }
     let mut out = std::io::stdout().lock();
     for (topic, payload) in engine.retained() {
-        if writeln!(out, "{topic}\t{payload}").is_err() {
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            let bytes = payload.len();
+            log::warn!("{topic} is left out: {bytes} bytes are more than {PAYLOAD_BYTES_MAX}");
+            continue;
+        }
+        match writeln!(out, "{topic}\t{payload}") {
+            Ok(()) => {}
             // Whoever read has seen enough.
-            return Ok(());
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
+            Err(error) => return Err(Failure::failed(format!("cannot write to stdout: {error}"))),
         }
     }
     match engine.faults().as_slice() {

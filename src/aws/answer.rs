@@ -31,8 +31,12 @@ struct JsonError {
     #[serde(rename = "__type")]
     type_name: Option<String>,
     code: Option<String>,
-    #[serde(alias = "Message", alias = "errorMessage")]
+    // Some front doors send more than one of these, null among them.
     message: Option<String>,
+    #[serde(rename = "Message")]
+    capital: Option<String>,
+    #[serde(rename = "errorMessage")]
+    long: Option<String>,
 }
 
 impl Refusal {
@@ -48,7 +52,8 @@ impl Refusal {
             json.code.as_deref(),
             element(&text, "Code"),
         ];
-        let message = json.message.as_deref();
+        let messages = [&json.message, &json.capital, &json.long];
+        let message = messages.into_iter().find_map(|text| text.as_deref());
         let message = message.or_else(|| element(&text, "Message"));
         let message = message.or_else(|| element(&text, "title"));
         Refusal {
@@ -167,7 +172,9 @@ mod tests {
                    <Message>User is not authorized</Message></Error></ErrorResponse>";
         let html = "<html><head><title>403 Forbidden</title></head><body>no</body></html>";
         let json = r#"{"__type":"com.amazonaws#ExpiredTokenException","Message":"It expired"}"#;
-        let cases: [(&[_], &str, Option<&str>, Option<&str>); 9] = [
+        let both_cases = r#"{"__type":"x#AccessDenied","message":null,"Message":"No"}"#;
+        let cases: [(&[_], &str, Option<&str>, Option<&str>); 10] = [
+            (&[], both_cases, Some("AccessDenied"), Some("No")),
             (
                 &type_header,
                 r#"{"message":"No"}"#,

@@ -292,6 +292,13 @@ pub struct Mqtt {
     pub flat: bool,
 }
 
+impl Mqtt {
+    /// Whether the broker runs on this machine.
+    pub fn is_here(&self) -> bool {
+        url::is_loopback(&self.host)
+    }
+}
+
 /// `[home_assistant]`.
 #[derive(Clone, Debug)]
 pub struct HomeAssistant {

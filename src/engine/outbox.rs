@@ -198,7 +198,9 @@ impl Outbox {
     pub fn settled(&self, topic: &Topic, token: Token) -> Option<Fingerprint> {
         let entry = self.entries.get(topic)?;
         let on_its_way = entry.queued || entry.in_flight.is_some() || entry.token > token;
-        entry.sent.filter(|_| entry.wanted && !on_its_way)
+        // What is left out for its size was cleared, and is not expected there.
+        let kept = |print: &Fingerprint| entry.wanted && !on_its_way && *print != CLEARED;
+        entry.sent.filter(kept)
     }
 
     /// Whether a clearing or payload of this topic waits to be sent or acknowledged.

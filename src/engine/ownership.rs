@@ -235,13 +235,14 @@ impl Engine {
 
     fn adopt(&mut self, now: Now, store: Store) {
         let newest = self.newest_settled(now);
+        let aws_now = self.aws_now(now);
         let mut alarms = 0;
         for kept in store.topics {
             match kept.memory {
                 Some(Memory::Alarm(alarm))
                     if self.adopts_alarms() && alarms < ALARMS_ADOPTED_MAX =>
                 {
-                    alarms += usize::from(self.alarms.adopt(*alarm, now.mono));
+                    alarms += usize::from(self.alarms.adopt(*alarm, now.mono, aws_now));
                 }
                 Some(Memory::Watermark(resource, minute)) => {
                     self.tracks.adopt(resource, minute, newest);

@@ -121,7 +121,7 @@ impl Engine {
                 now,
                 "the broker ended every session within seconds, as it does when another client \
                  has the same client id; give this one an id of its own ([mqtt] client_id, or \
-                 instance)"
+                 instance). Some brokers also do so when their access list forbids a topic"
                     .to_owned(),
             );
         }

@@ -170,7 +170,8 @@ impl Engine {
     }
 
     fn review_summary(&mut self, now: Now) {
-        if self.told.source_state(Source::MediaPackage) == Some(SourceState::Starting) {
+        // A listing that failed tells nothing: what the broker holds from before stays.
+        if self.inventory.listings() == 0 {
             return;
         }
         let health: Vec<(&Id, &Health)> = self
@@ -200,12 +201,17 @@ impl Engine {
             light = light.max(Light::Warning);
         }
         let worst = health.iter().filter(|(_, h)| h.light >= Light::Warning);
-        let reasons = worst
-            .take(3)
-            .filter_map(|(id, h)| Some(format!("{id}: {}", h.reasons.first()?)));
+        let reasons = worst.filter_map(|(id, h)| Some(format!("{id}: {}", h.reasons.first()?)));
+        let of_nobody = |name: &&Id| {
+            self.alarms
+                .get(name)
+                .is_some_and(|a| a.channel_id.is_none())
+        };
+        let region = active.iter().filter(of_nobody);
+        let region = region.map(|name| format!("Alarm {name} is in ALARM."));
         let summary = Summary {
             health: light,
-            reasons: reasons.collect(),
+            reasons: reasons.chain(region).take(3).collect(),
             channels: self.inventory.channels().count(),
             endpoints: self.inventory.endpoints().count(),
             lost: lost.map(|(id, _)| (*id).clone()).collect(),

@@ -26,6 +26,8 @@ pub struct Link {
     options: MqttOptions,
     shown: String,
     subscriptions: Vec<String>,
+    /// Whether the broker runs on this machine.
+    pub(super) here: bool,
 }
 
 impl Link {
@@ -62,6 +64,7 @@ impl Link {
             options,
             shown,
             subscriptions,
+            here: config.is_here(),
         })
     }
 

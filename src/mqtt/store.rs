@@ -39,8 +39,9 @@ const READ_MAX: Duration = Duration::from_secs(30);
 /// Silence after which a piece that the broker has not acknowledged counts as unread.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Silence after the acknowledgement that ends a piece: brokers may send what they keep a
-/// little later. Short at start, where everything waits for it.
-const QUIET_AT_START: Duration = Duration::from_millis(2);
+/// little later, those of clouds after tens of milliseconds. Short only where everything waits
+/// for it, at start, and the broker is on this machine.
+const QUIET_AT_START_HERE: Duration = Duration::from_millis(2);
 const QUIET: Duration = Duration::from_millis(200);
 /// How often the wish to stop is looked at.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(100);
@@ -64,11 +65,7 @@ pub fn read(
         connection,
         stop,
         give_up_at: Instant::now() + READ_MAX,
-        quiet: if request.at_start {
-            QUIET_AT_START
-        } else {
-            QUIET
-        },
+        quiet: quiet(request.at_start, link.here),
         seen: HashSet::new(),
         store: Store {
             complete: true,
@@ -90,6 +87,15 @@ pub fn read(
 }
 
 /// Opens a session. It is awaited whole: to cut it short would begin it anew each time.
+/// Too short a silence at start, and the agent that is online there is overlooked.
+fn quiet(at_start: bool, here: bool) -> Duration {
+    if at_start && here {
+        QUIET_AT_START_HERE
+    } else {
+        QUIET
+    }
+}
+
 fn connected(link: &Link) -> Result<(Client, Connection), String> {
     let (client, mut connection) = link.open()?;
     loop {
@@ -213,4 +219,16 @@ pub fn clear(link: &Link, topics: &[Box<str>]) -> Result<(), String> {
     let _ = client.try_disconnect_now();
     let _ = connection.recv_timeout(STOP_CHECK_INTERVAL);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_elsewhere_is_given_time_to_send_what_it_keeps() {
+        assert!(quiet(true, false) >= Duration::from_millis(200));
+        assert!(quiet(false, true) >= Duration::from_millis(200));
+        assert!(quiet(true, true) < Duration::from_millis(10));
+    }
 }

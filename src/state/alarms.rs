@@ -4,6 +4,7 @@
 //! own time of the state change wins, in whatever order the two arrive.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use super::catalogue::Lookup;
 use super::glob;
@@ -15,6 +16,10 @@ use super::wish::{AlarmsKept, Wish};
 
 /// Complete polls that must lack a listed alarm before it counts as gone.
 const ABSENCES_BEFORE_GONE: u8 = 2;
+/// An alarm that no poll has shown is kept so long after it was last heard of.
+const NEVER_LISTED_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Alarms that no poll has shown, at the most.
+const NEVER_LISTED_MAX: usize = 500;
 /// A state change further ahead of AWS's clock than this is not believed.
 const AHEAD_MS_MAX: i64 = 15 * 60_000;
 
@@ -149,11 +154,19 @@ impl Alarms {
         self.listings
     }
 
-    /// Takes an alarm that the broker's store remembers; false when it is known already.
-    /// Distrusted: any poll overrides it.
-    pub fn adopt(&mut self, alarm: Alarm, now: Mono) -> bool {
+    /// Takes an alarm that the broker's store remembers; false when it is known already, or
+    /// nothing that we can have kept. Distrusted: any poll overrides it, and what no poll would
+    /// ever override is bounded in number and age.
+    pub fn adopt(&mut self, alarm: Alarm, now: Mono, aws_now: UnixMs) -> bool {
         let pushed = alarm.source != Via::Poll;
         let known = self.held.contains_key(&alarm.name);
+        if !alarm.listed {
+            let of_push = pushed && alarm.updated_at.is_some_and(|at| is_believed(at, aws_now));
+            let unlisted = self.held.values().filter(|held| !held.alarm.listed).count();
+            if !of_push || unlisted >= NEVER_LISTED_MAX {
+                return false;
+            }
+        }
         let held = Held {
             alarm,
             absences: 0,
@@ -179,7 +192,7 @@ impl Alarms {
         let pushed: BTreeSet<Id> = pushed.map(|(key, _)| key.clone()).collect();
         let kept = kept(listing, wish, &pushed);
         for held in self.held.values_mut().filter(|held| held.heard <= began) {
-            held.absences += 1;
+            held.absences = held.absences.saturating_add(1);
         }
         let lookup = Lookup::new(inventory);
         for row in kept {
@@ -215,7 +228,10 @@ impl Alarms {
             }
         }
         self.held.retain(|key, held| {
-            let stays = !held.alarm.listed || held.absences < ABSENCES_BEFORE_GONE;
+            let stays = match held.alarm.listed {
+                true => held.absences < ABSENCES_BEFORE_GONE,
+                false => began.since(held.heard) < NEVER_LISTED_KEPT,
+            };
             if !stays {
                 out.removed.push(key.clone());
             }
@@ -360,11 +376,14 @@ fn from_poll(row: PolledAlarm, lookup: &Lookup) -> Alarm {
     }
 }
 
+/// Whether a state can have changed then.
+fn is_believed(at: UnixMs, aws_now: UnixMs) -> bool {
+    at.0.saturating_sub(aws_now.0) <= AHEAD_MS_MAX
+}
+
 /// The polled row joined with what is held: the newer state wins, at a tie the poll's.
 fn merged(held: &Alarm, fresh: Alarm, aws_now: UnixMs) -> Alarm {
-    let believed = held
-        .updated_at
-        .filter(|at| at.0 - aws_now.0 <= AHEAD_MS_MAX);
+    let believed = held.updated_at.filter(|at| is_believed(*at, aws_now));
     let held_is_newer = match (believed, fresh.updated_at) {
         (Some(held), Some(fresh)) => held > fresh,
         _ => false,
@@ -453,7 +472,7 @@ mod tests {
             (("ALARM", 5), ("ALARM", 5), "ALARM sns INSUFFICIENT_DATA"),
             (("ALARM", 5), ("OK", 5), "OK poll ALARM"),
             // Dated more than 15 minutes ahead, it is not believed.
-            (("ALARM", 26), ("OK", 3), "OK poll ALARM"),
+            (("ALARM", 26), ("OK", 3), "OK poll -"),
             (("ALARM", 24), ("OK", 3), "ALARM sns INSUFFICIENT_DATA"),
         ];
         let inventory = Inventory::default();
@@ -461,9 +480,9 @@ mod tests {
             include: Vec::new(),
             exclude: Vec::new(),
             level: super::super::wish::MetricsLevel::Off,
-            metrics_interval: std::time::Duration::ZERO,
-            settle: std::time::Duration::ZERO,
-            ingest_lost_after: std::time::Duration::ZERO,
+            metrics_interval: Duration::ZERO,
+            settle: Duration::ZERO,
+            ingest_lost_after: Duration::ZERO,
             alarms: AlarmsKept::MediaPackage,
             alarm_include: Vec::new(),
             alarm_exclude: Vec::new(),
@@ -476,8 +495,8 @@ mod tests {
                 ..from_poll(polled(told.0, told.1), &Lookup::new(&inventory))
             };
             let mut alarms = Alarms::default();
-            alarms.adopt(pushed, Mono::default());
             let now = NOON.plus_ms(10 * 60_000);
+            alarms.adopt(pushed, Mono::default(), now);
             let row = polled(poll.0, poll.1);
             let out = alarms.apply(vec![row], Mono::default(), now, &wish, &inventory);
             let held = alarms.get("a").unwrap();

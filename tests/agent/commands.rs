@@ -5,7 +5,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::harness::{LIMIT, PREFIX, Site, json, no_secret_in, run, text, told_once, wait_for};
+use crate::harness::{
+    LIMIT, PREFIX, Site, json, no_secret_in, program, run, text, told_once, wait_for,
+};
 use crate::region::{Alarm, Clock, World};
 use crate::support::publisher::publish;
 use crate::support::subscriber::{Tree, retained};
@@ -80,6 +82,30 @@ fn once_prints_what_run_publishes() {
         assert_eq!(&printed[topic], payload, "{topic}");
     }
     agent.stop();
+}
+
+#[test]
+fn once_leaves_out_what_run_does_and_tells_when_it_cannot_write() {
+    let mut world = World::new("eu-central-1").with_channels(1, 1);
+    let mut big = Alarm::metric("big", "IngressBytes", &[]);
+    big.description = Some("x".repeat(130_000));
+    world.put_alarm(big);
+    let site = Site::new(world.standard_metrics());
+    let config = site.write();
+    assert!(!once(&config).keys().any(|topic| topic.ends_with("/big")));
+    let said = run(&["once"], &config).stderr;
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("alarm/big is left out"), "{said}");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let out = program()
+        .args(["once", "--config"])
+        .arg(&config)
+        .stdout(full.unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot write to stdout"), "{said}");
 }
 
 /// Waits until the agent has heard all that was published before this.

@@ -238,5 +238,7 @@ fn the_summary_sums_up_and_moves_only_with_its_content() {
     let summary = rig.json("summary");
     assert_eq!(summary["health"], "warning");
     assert_eq!(summary["active"], serde_json::json!(["of-nobody"]));
+    let reasons = serde_json::json!(["Alarm of-nobody is in ALARM."]);
+    assert_eq!(summary["reasons"], reasons);
     assert_ne!(summary["updated_at"], written);
 }

@@ -78,6 +78,22 @@ fn a_failed_poll_clears_nothing() {
 }
 
 #[test]
+fn a_start_without_aws_leaves_the_summary_as_it_was() {
+    let mut before = two_channels();
+    let told = before.json("summary");
+    assert_eq!(told["channels"], 3);
+    let mut after = Rig::new(settings(), live(&["c1", "c2"]));
+    after.broker.retained = std::mem::take(&mut before.broker.retained);
+    after.region.fail(Kind::Inventory);
+    after.to(600);
+    assert_eq!(after.json("summary"), told);
+    after.region.heal(Kind::Inventory);
+    after.to(900);
+    assert_eq!(after.json("summary")["channels"], 2);
+    assert_eq!(after.messages("summary")[0]["channels"], 2);
+}
+
+#[test]
 fn news_are_told_only_after_the_first_listing() {
     let mut rig = two_channels();
     assert!(rig.events("channel_added").is_empty());

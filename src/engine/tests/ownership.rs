@@ -255,6 +255,46 @@ fn alarms_are_taken_up_and_a_poll_overrides_them() {
 }
 
 #[test]
+fn an_alarm_that_no_poll_ever_showed_is_kept_for_a_day_and_only_where_push_brought_it() {
+    let planted = |name: &str, source: &str, year: &str| {
+        format!(
+            "{{\"name\":\"{name}\",\"arn\":\"a\",\"type\":\"metric\",\"state\":\"ALARM\",\
+             \"updated_at\":\"{year}-11-22T09:00:00.000Z\",\"dimensions\":{{\"Channel\":\"c1\"}},\
+             \"channel_id\":\"c1\",\"listed\":false,\"source\":\"{source}\"}}"
+        )
+    };
+    let mut rig = Rig::new(settings(), live(&["c1"]));
+    let alarms = [
+        ("ghost", planted("ghost", "poll", "2026")),
+        ("pushed", planted("pushed", "sns", "2026")),
+        ("pushed-2099", planted("pushed-2099", "sns", "2099")),
+    ];
+    for (name, payload) in alarms {
+        rig.broker
+            .retained
+            .insert(format!("mp/x/alarm/{name}"), payload);
+    }
+    let many = (0..600).map(|n| (n, planted(&format!("m{n}"), "sqs", "2026")));
+    for (n, payload) in many {
+        rig.broker
+            .retained
+            .insert(format!("mp/x/alarm/m{n}"), payload);
+    }
+    rig.to(600);
+    assert!(!rig.holds("alarm/ghost") && !rig.holds("alarm/pushed-2099"));
+    let kept = |rig: &Rig| {
+        let topics = rig.broker.retained.keys();
+        topics.filter(|topic| topic.contains("/alarm/")).count()
+    };
+    assert_eq!(kept(&rig), 500);
+    rig.to(23 * 3600);
+    assert_eq!(kept(&rig), 500);
+    rig.to(25 * 3600);
+    assert_eq!(kept(&rig), 0);
+    assert_eq!(rig.json("channel/c1/health")["alarms_active"], 0);
+}
+
+#[test]
 fn another_client_with_our_id_makes_the_newcomer_go() {
     let mut rig = Rig::new(settings(), live(&["c1"]));
     for _ in 0..5 {
@@ -273,6 +313,23 @@ fn another_client_with_our_id_makes_the_newcomer_go() {
         settled.to(settled.now().mono.0.as_secs() + 3);
     }
     assert_eq!(settled.refusal, None, "who was there first stays");
+}
+
+#[test]
+fn what_is_left_out_for_its_size_is_no_fault_of_the_broker() {
+    let mut rig = Rig::new(settings(), live(&["c1"]));
+    rig.region.alarms.push(crate::state::polled::PolledAlarm {
+        description: Some("x".repeat(130_000)),
+        ..region::alarm("big", "OK", rig::START)
+    });
+    rig.to(10);
+    // The next session's reading of the store comes when all is there.
+    rig.lose_broker();
+    rig.to(600);
+    let told = |what: &str| rig.log.iter().filter(|line| line.contains(what)).count();
+    assert!(told("alarm/big is left out") > 0, "{:?}", rig.log);
+    assert_eq!(told("does not keep"), 0, "{:?}", rig.log);
+    assert!(!rig.holds("alarm/big"));
 }
 
 #[test]
