@@ -472,7 +472,6 @@ mod tests {
             (("ALARM", 5), ("ALARM", 5), "ALARM sns INSUFFICIENT_DATA"),
             (("ALARM", 5), ("OK", 5), "OK poll ALARM"),
             // Dated more than 15 minutes ahead, it is not believed.
-            (("ALARM", 26), ("OK", 3), "OK poll -"),
             (("ALARM", 24), ("OK", 3), "ALARM sns INSUFFICIENT_DATA"),
         ];
         let inventory = Inventory::default();
