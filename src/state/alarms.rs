@@ -471,7 +471,7 @@ mod tests {
             // At a tie the poll decides the state; the notification knows what was before.
             (("ALARM", 5), ("ALARM", 5), "ALARM sns INSUFFICIENT_DATA"),
             (("ALARM", 5), ("OK", 5), "OK poll ALARM"),
-            // Dated more than 15 minutes ahead, it is not believed.
+            // Dated less than 15 minutes ahead of the clock, it is believed.
             (("ALARM", 24), ("OK", 3), "ALARM sns INSUFFICIENT_DATA"),
         ];
         let inventory = Inventory::default();
