@@ -113,6 +113,7 @@ fn settings(config: &Config, agent_id: Option<String>, take_over: bool) -> Setti
         base_topic: config.mqtt.base_topic.clone(),
         instance: config.instance.clone(),
         wish: config.wish(),
+        watches_v1: mp.apis.v1,
         inventory_interval: mp.interval,
         alarms_interval: cw.alarms_interval,
         publishes_per_second_max: config.mqtt.max_publishes_per_second,

@@ -13,7 +13,7 @@ use super::publish::{RECONNECT_FIRST, RECONNECT_MAX};
 use super::{Effect, Engine, Now, StoreRequest, backoff};
 use crate::state::source::{Source, SourceState};
 use crate::state::time::Mono;
-use crate::state::wish::{AlarmsKept, MetricsLevel};
+use crate::state::wish::AlarmsKept;
 use crate::topics::Topic;
 use crate::topics::memory::{Memory, Owner};
 
@@ -373,7 +373,8 @@ impl Engine {
         let mut levels = below.split('/');
         let kind = levels.next().unwrap_or_default();
         let last = levels.next_back().unwrap_or_default();
-        let inventory = self.inventory.listings() >= LISTINGS_BEFORE_SWEEP;
+        let inventory = !self.polls.wants(Source::MediaPackage)
+            || self.inventory.listings() >= LISTINGS_BEFORE_SWEEP;
         match (kind, last) {
             ("channel" | "endpoint", "point") => true,
             ("channel" | "endpoint", "metrics") => inventory && self.metrics_had_their_say(),
@@ -393,7 +394,7 @@ impl Engine {
     }
 
     fn metrics_had_their_say(&self) -> bool {
-        let off = self.settings.wish.level == MetricsLevel::Off;
+        let off = !self.polls.wants(Source::Metrics);
         let state = self.told.source_state(Source::Metrics);
         off || state == Some(SourceState::Ok)
     }

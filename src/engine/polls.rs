@@ -45,9 +45,9 @@ impl Polls {
     pub(super) fn new(settings: &Settings, now: Now) -> Polls {
         let wish = &settings.wish;
         let alarms_wanted = wish.alarms != AlarmsKept::Off || !wish.alarm_include.is_empty();
-        let metrics_wanted = wish.level != MetricsLevel::Off;
+        let metrics_wanted = settings.watches_v1 && wish.level != MetricsLevel::Off;
         Polls {
-            inventory: Timer::new(true, settings.inventory_interval, now.mono),
+            inventory: Timer::new(settings.watches_v1, settings.inventory_interval, now.mono),
             alarms: Timer::new(alarms_wanted, settings.alarms_interval, now.mono),
             metrics: Timer::new(metrics_wanted, wish.metrics_interval, now.mono),
             cycle: None,

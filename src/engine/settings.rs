@@ -18,6 +18,8 @@ pub struct Settings {
     pub instance: String,
     /// What is watched.
     pub wish: Wish,
+    /// Whether MediaPackage v1 is asked, and CloudWatch for its metrics.
+    pub watches_v1: bool,
     /// Time between two inventory polls.
     pub inventory_interval: Duration,
     /// Time between two alarm polls.

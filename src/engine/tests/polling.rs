@@ -28,6 +28,24 @@ fn the_first_poll_is_at_once_and_the_next_at_a_phase_of_its_own() {
 }
 
 #[test]
+fn an_api_that_is_not_asked_for_is_not_asked() {
+    let mut rig = Rig::with(live(&["c1"]), |s| s.watches_v1 = false);
+    rig.broker
+        .retained
+        .insert("mp/x/channel/old/metrics".into(), "{}".into());
+    rig.to(3600);
+    assert!(rig.region.polls(Kind::Inventory).is_empty());
+    assert!(rig.region.polls(Kind::Metrics).is_empty());
+    assert!(!rig.region.polls(Kind::Alarms).is_empty());
+    assert_eq!(rig.json("agent")["health"], "ok");
+    assert_eq!(rig.json("agent")["sources"]["mediapackage"]["state"], "off");
+    assert!(
+        !rig.holds("channel/old"),
+        "what was watched before is swept"
+    );
+}
+
+#[test]
 fn failed_polls_are_tried_again_ever_more_slowly_up_to_the_interval() {
     for kind in [Kind::Inventory, Kind::Metrics, Kind::Alarms] {
         let mut rig = Rig::new(settings(), live(&["c1"]));

@@ -41,6 +41,7 @@ pub fn settings() -> Settings {
             alarm_include: Vec::new(),
             alarm_exclude: Vec::new(),
         },
+        watches_v1: true,
         inventory_interval: seconds(60),
         alarms_interval: seconds(60),
         publishes_per_second_max: 0,
