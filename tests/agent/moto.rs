@@ -77,7 +77,8 @@ fn the_whole_picture_is_that_of_moto() {
     agent.stop();
 
     let wrong = key.1.to_ascii_lowercase();
-    let file = config.text("credentials.secret_access_key", &wrong).write();
+    let config = config.text("credentials.secret_access_key", &wrong);
+    let file = config.write();
     let refused = run(&["once"], &file);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
