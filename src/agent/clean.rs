@@ -23,7 +23,9 @@ const ROUNDS_MAX: usize = 20;
 /// When the instance is online and `force` is not given, when the broker cannot be reached, or
 /// when it still keeps something afterwards.
 pub fn clean(config: &Config, force: bool) -> Result<(), Failure> {
-    let link = Link::reader(&config.mqtt).map_err(|fault| Failure::failed(fault.to_string()))?;
+    // Two clients of one id end each other's sessions, and the agent may be reading.
+    let link =
+        Link::reader(&config.mqtt, "clean").map_err(|fault| Failure::failed(fault.to_string()))?;
     let names = Names::new(&config.mqtt.base_topic, &config.instance);
     let ours = read(&link, names.prefix())?;
     let online = ours

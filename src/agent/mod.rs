@@ -178,7 +178,7 @@ fn start_reader(
     events: &SyncSender<Event>,
     stop: &Stop,
 ) -> Result<SyncSender<StoreRequest>, Failure> {
-    let link = mqtt::Link::reader(&config.mqtt).map_err(failed)?;
+    let link = mqtt::Link::reader(&config.mqtt, "read").map_err(failed)?;
     let (asks, inbox) = sync_channel(1);
     let (prefix, events, stop) = (prefix.to_owned(), events.clone(), stop.clone());
     threads.spawn("mqtt-read", move || {

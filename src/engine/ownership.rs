@@ -72,6 +72,8 @@ pub struct Ownership {
     account_checked: bool,
     /// Whether the refill of this session has been read back.
     verified: bool,
+    /// The same, since every source had been asked.
+    verified_whole: bool,
     told_missing: bool,
     /// What is there, and waits for its source's complete polls before it is swept.
     unswept: Vec<Box<str>>,
@@ -114,8 +116,13 @@ impl Engine {
         let refilled = self.broker.connected
             && self.outbox.waiting() == 0
             && self.outbox.unacknowledged() == 0;
-        if refilled && !self.ownership.verified {
+        // At the start the outbox is empty for a moment before the first answers of AWS fill it:
+        // what is read then is swept, but the set is whole only when everybody has been asked.
+        let whole = self.all_asked();
+        let due = !self.ownership.verified || whole && !self.ownership.verified_whole;
+        if refilled && due && !self.ownership.reading {
             self.ownership.verified = true;
+            self.ownership.verified_whole = whole;
             self.read_store();
         }
         if self.ownership.sweep_at.is_some_and(|at| at <= now.mono) {
@@ -127,6 +134,7 @@ impl Engine {
     /// A new session: what the broker holds is to be looked at again after the refill.
     pub(super) fn session_began(&mut self) {
         self.ownership.verified = false;
+        self.ownership.verified_whole = false;
         self.ownership.unswept.clear();
         self.ownership.sweep_at = None;
     }
@@ -145,14 +153,18 @@ impl Engine {
 
     fn store_unread(&mut self, now: Now, reason: String) {
         self.ownership.failures += 1;
-        if self.ownership.ours {
-            // The main session tells what is wrong; the next one brings the next reading.
+        if self.ownership.ours && !self.broker.connected {
+            // The next session brings the next reading.
             return;
         }
         let random = self.rng.f64();
         let failures = self.ownership.failures;
         let wait = backoff::delay(failures, RECONNECT_FIRST, RECONNECT_MAX, random);
         self.ownership.read_at = Some(now.mono.after(wait));
+        if self.ownership.ours {
+            // The main session tells what is wrong.
+            return;
+        }
         if self.ownership.reason.as_ref() != Some(&reason) {
             self.log(log::Level::Warn, format!("mqtt: {reason}; trying again"));
             self.ownership.reason = Some(reason);
@@ -273,6 +285,7 @@ impl Engine {
 
     /// Holds the store against what is wanted, after a refill.
     fn compare(&mut self, now: Now, store: Store) {
+        self.ownership.failures = 0;
         let read_from = self.ownership.read_from;
         let wanted: HashMap<String, Topic> = self
             .outbox

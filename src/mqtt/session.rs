@@ -70,15 +70,15 @@ impl Link {
         })
     }
 
-    /// A link for short sessions beside the main one: an id of its own, no will, nothing
-    /// subscribed.
+    /// A link for short sessions beside the main one: an id of its own that ends in `suffix`,
+    /// no will, nothing subscribed.
     ///
     /// # Errors
     ///
     /// As [`Link::new`].
-    pub fn reader(config: &config::Mqtt) -> Result<Link, Fault> {
+    pub fn reader(config: &config::Mqtt, suffix: &str) -> Result<Link, Fault> {
         let beside = config::Mqtt {
-            client_id: format!("{}-read", config.client_id),
+            client_id: format!("{}-{suffix}", config.client_id),
             ..config.clone()
         };
         let mut link = Link::new(&beside, "", Vec::new())?;
@@ -100,7 +100,7 @@ impl Link {
         Ok((client, connection))
     }
 
-    fn tell(&self, what: &str) -> String {
+    pub(super) fn tell(&self, what: &str) -> String {
         format!("no session with {}: {what}", self.shown)
     }
 

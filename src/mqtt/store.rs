@@ -36,7 +36,7 @@ const NAMES_A_PACKET_MAX: usize = 100;
 const TOPICS_MAX: usize = 100_000;
 /// The whole reading.
 const READ_MAX: Duration = Duration::from_secs(30);
-/// Silence that ends a piece that the broker never acknowledges.
+/// Silence that ends the reading where the broker does not acknowledge a subscription.
 const SILENCE_MAX: Duration = Duration::from_secs(2);
 /// Silence after the acknowledgement that ends a piece: brokers may send what they keep a
 /// little later, those of clouds after tens of milliseconds. Short only where everything waits
@@ -139,7 +139,12 @@ impl Reading<'_> {
                 return Err("stopping".to_owned());
             }
             if last_news.elapsed() >= silence_max {
-                return Ok(());
+                // Every broker acknowledges, also what it does not allow: this one is out of
+                // reach, and nothing follows from what it did not send.
+                return match acknowledged {
+                    true => Ok(()),
+                    false => Err(self.link.tell("the broker does not answer a subscription")),
+                };
             }
             if Instant::now() >= self.give_up_at || self.store.topics.len() >= TOPICS_MAX {
                 self.store.complete = false;
