@@ -96,7 +96,9 @@ fn agent_id(file: &Path) -> Result<String, Failure> {
     // Written beside and renamed, so that a power cut leaves the old file or the new one.
     let beside = file.with_extension("new");
     let write = || -> io::Result<()> {
-        let mut out = File::create(&beside)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut out = options.open(&beside)?;
         writeln!(out, "{made}")?;
         out.sync_data()?;
         fs::rename(&beside, file)

@@ -170,6 +170,10 @@ impl Engine {
         let failures = self.ownership.failures;
         let wait = backoff::delay(failures, RECONNECT_FIRST, RECONNECT_MAX, random);
         self.ownership.read_at = Some(now.mono.after(wait));
+        if self.ownership.ours {
+            // The main session tells what is wrong.
+            return;
+        }
         if self.ownership.reason.as_ref() != Some(&reason) {
             self.log(log::Level::Warn, format!("mqtt: {reason}; trying again"));
             self.ownership.reason = Some(reason);
@@ -288,6 +292,7 @@ impl Engine {
 
     /// Holds the store against what is wanted, after a refill.
     fn compare(&mut self, now: Now, store: Store) {
+        self.ownership.failures = 0;
         let read_from = self.ownership.read_from;
         let wanted: HashMap<String, Topic> = self
             .outbox

@@ -98,7 +98,7 @@ impl Link {
         Ok((client, connection))
     }
 
-    fn tell(&self, what: &str) -> String {
+    pub(super) fn tell(&self, what: &str) -> String {
         format!("no session with {}: {what}", self.shown)
     }
 

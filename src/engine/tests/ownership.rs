@@ -333,6 +333,16 @@ fn what_is_left_out_for_its_size_is_no_fault_of_the_broker() {
 }
 
 #[test]
+fn what_the_broker_did_not_keep_of_the_first_answers_is_named_too() {
+    // It is connected, and holds all that is wanted so far, before AWS answers.
+    let mut rig = Rig::new(settings(), live(&["c1"]));
+    rig.broker.refuses = Some("mp/x/channel/c1/health".into());
+    rig.to(60);
+    let named = |line: &&String| line.contains("does not keep") && line.contains("c1/health");
+    assert_eq!(rig.log.iter().filter(named).count(), 1, "{:?}", rig.log);
+}
+
+#[test]
 fn what_the_broker_does_not_keep_is_named_once() {
     let mut rig = Rig::new(settings(), live(&["c1"]));
     rig.to(2);
