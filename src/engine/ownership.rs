@@ -171,7 +171,7 @@ impl Engine {
         let wait = backoff::delay(failures, RECONNECT_FIRST, RECONNECT_MAX, random);
         self.ownership.read_at = Some(now.mono.after(wait));
         if self.ownership.ours {
-            // The main session tells what is wrong.
+            // At the start it is told; later, what keeps a reading away ends the session too.
             return;
         }
         if self.ownership.reason.as_ref() != Some(&reason) {

@@ -7,8 +7,9 @@ use super::outbox::Sent;
 use super::{BrokerEvent, Effect, Engine, Now, Publication, backoff};
 use crate::state::measure::Resource;
 use crate::state::time::Mono;
+use crate::state::tracks::Window;
 use crate::topics::report::Happening;
-use crate::topics::{PAYLOAD_BYTES_MAX, Topic, payload, report};
+use crate::topics::{ONLINE, PAYLOAD_BYTES_MAX, Topic, payload, report};
 
 /// Waits between two tries to reach the broker.
 pub(super) const RECONNECT_FIRST: Duration = Duration::from_secs(1);
@@ -130,7 +131,7 @@ impl Engine {
     fn received(&mut self, now: Now, topic: &str, payload: &[u8], retained: bool) {
         // The will of an old session of ours may land after the new one began.
         let is_status = topic == self.names.of(&Topic::Status);
-        if is_status && self.stopping.is_none() && payload != view_online() {
+        if is_status && self.stopping.is_none() && payload != ONLINE.as_bytes() {
             self.outbox.overwritten(Topic::Status);
         }
         if topic == self.names.refresh() && !retained {
@@ -253,7 +254,7 @@ impl Engine {
 
     fn render_point(&self, point: &Point) -> Option<String> {
         let requests = point.reading.by_status;
-        let window = crate::state::tracks::Window {
+        let window = Window {
             minutes: 1,
             requests_4xx: requests[2],
             requests_5xx: requests[3],
@@ -294,9 +295,4 @@ impl Engine {
         self.broker.events += 1;
         self.happenings.push_back((self.broker.events, happening));
     }
-}
-
-/// The payload of `status` while we live.
-pub(super) fn view_online() -> &'static [u8] {
-    b"online"
 }

@@ -13,7 +13,7 @@ use crate::state::model::{Channel, Id, account_of};
 use crate::state::source::{Source, SourceState, SourceStatus};
 use crate::state::time::{Mono, UnixMs};
 use crate::topics::report::{self, AgentHealth, Happening, Sources, Summary};
-use crate::topics::{Topic, payload};
+use crate::topics::{OFFLINE, ONLINE, Topic, payload};
 
 /// How often what changes by time alone is looked at: freshness, health, stale sources.
 const REVIEW_INTERVAL: Duration = Duration::from_secs(5);
@@ -233,12 +233,12 @@ impl Engine {
     pub(super) fn render(&self, topic: &Topic) -> Option<String> {
         match topic {
             Topic::Status => Some(match self.stopping {
-                Some(_) => "offline".to_owned(),
-                None => "online".to_owned(),
+                Some(_) => OFFLINE.to_owned(),
+                None => ONLINE.to_owned(),
             }),
             Topic::Source(source) => {
                 let online = self.told.online.get(source).copied().unwrap_or(false);
-                Some(if online { "online" } else { "offline" }.to_owned())
+                Some(if online { ONLINE } else { OFFLINE }.to_owned())
             }
             Topic::Agent => Some(self.render_agent()),
             Topic::AgentStats => self.told.stats.clone(),

@@ -12,6 +12,7 @@ use crate::config;
 use crate::engine::BrokerEvent;
 use crate::engine::outbox::IN_FLIGHT_MAX;
 use crate::state::fault::Fault;
+use crate::topics::OFFLINE;
 
 /// A dead broker is noticed after one to two of these.
 const KEEP_ALIVE_SECONDS: u16 = 30;
@@ -53,7 +54,7 @@ impl Link {
             options.set_credentials(username.clone(), password.as_bytes().to_vec());
         }
         if !will_topic.is_empty() {
-            options.set_last_will(LastWill::new(will_topic, "offline", QoS::AtLeastOnce, true));
+            options.set_last_will(LastWill::new(will_topic, OFFLINE, QoS::AtLeastOnce, true));
         }
         if config.tls {
             options.set_transport(Transport::tls_with_config(tls::client_config(config)?));

@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::ONLINE;
 use super::name::level;
 use crate::state::alarms::{Alarm, Via};
 use crate::state::measure::Resource;
@@ -41,7 +42,7 @@ pub fn recall(topic: &str, payload: &[u8]) -> Option<Memory> {
     }
     let levels: Vec<&str> = topic.split('/').collect();
     match levels[..] {
-        ["status"] => Some(Memory::Online(payload == b"online")),
+        ["status"] => Some(Memory::Online(payload == ONLINE.as_bytes())),
         ["agent"] => serde_json::from_slice(payload).ok().map(Memory::Owner),
         ["alarm", name] => alarm(name, payload),
         ["channel" | "endpoint", id, "metrics"] => watermark(levels[0], id, payload),

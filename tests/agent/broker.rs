@@ -2,23 +2,13 @@
 
 use rumqttc::MqttOptions;
 
-use crate::harness::{LIMIT, PREFIX, Site, json, text, topics_of, wait_for};
-use crate::region::{Alarm, World};
+use crate::harness::{LIMIT, PREFIX, Site, json, text, topics_of, wait_for, world};
+use crate::region::World;
 use crate::support::certificates::Certificates;
 use crate::support::gate::Gate;
 use crate::support::mosquitto::Setup;
 use crate::support::publisher::publish;
 use crate::support::subscriber::{Subscriber, Tree, options};
-
-fn world() -> World {
-    let mut world = World::new("eu-central-1").with_channels(3, 2);
-    world.put_alarm(Alarm::metric(
-        "silent",
-        "IngressBytes",
-        &[("Channel", "ch-0000")],
-    ));
-    world.standard_metrics()
-}
 
 /// What stays the same while nothing happens but time.
 fn steady(tree: &Tree) -> Tree {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::region::{Region, SECRETS, World};
+use crate::region::{Alarm, Region, SECRETS, World};
 use crate::support::config::ConfigFile;
 use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::subscriber::{Subscriber, Tree, retained};
@@ -168,6 +168,17 @@ pub fn no_secret_in(place: &str, text: &str) {
             "a secret stands in {place}: {secret}"
         );
     }
+}
+
+/// Three channels with two endpoints each, and an alarm of the first.
+pub fn world() -> World {
+    let mut world = World::new("eu-central-1").with_channels(3, 2);
+    world.put_alarm(Alarm::metric(
+        "silent",
+        "IngressBytes",
+        &[("Channel", "ch-0000")],
+    ));
+    world.standard_metrics()
 }
 
 /// A region, a broker, and a config that joins them.

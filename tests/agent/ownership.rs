@@ -2,22 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::harness::{Agent, LIMIT, PREFIX, Site, json, run, text, topics_of, wait_for};
-use crate::region::{Alarm, World};
+use crate::harness::{Agent, LIMIT, PREFIX, Site, json, run, text, topics_of, wait_for, world};
 use crate::support::config::ConfigFile;
 use crate::support::mosquitto::Setup;
 use crate::support::publisher::publish;
 use crate::support::subscriber::retained;
-
-fn world() -> World {
-    let mut world = World::new("eu-central-1").with_channels(3, 2);
-    world.put_alarm(Alarm::metric(
-        "silent",
-        "IngressBytes",
-        &[("Channel", "ch-0000")],
-    ));
-    world.standard_metrics()
-}
 
 /// A config for the same region and broker with a state folder of its own.
 fn second_config(site: &Site) -> ConfigFile {
