@@ -13,6 +13,7 @@ pub mod ownership;
 mod polls;
 mod publish;
 pub mod settings;
+pub mod spooling;
 mod stop;
 #[cfg(test)]
 mod tests;

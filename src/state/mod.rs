@@ -11,6 +11,7 @@ pub mod inventory;
 pub mod measure;
 pub mod model;
 pub mod polled;
+pub mod push;
 pub mod reading;
 pub mod source;
 pub mod time;

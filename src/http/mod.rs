@@ -1,0 +1,1 @@
+//! The bounded server front, for the SNS listener and the local page.

@@ -1,0 +1,1 @@
+//! What SNS sends: envelopes, signatures, meaning, the spool.
