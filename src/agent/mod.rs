@@ -114,6 +114,7 @@ fn settings(config: &Config, agent_id: Option<String>, take_over: bool) -> Setti
         instance: config.instance.clone(),
         wish: config.wish(),
         watches_v1: mp.apis.v1,
+        topic_arns: Vec::new(),
         inventory_interval: mp.interval,
         alarms_interval: cw.alarms_interval,
         publishes_per_second_max: config.mqtt.max_publishes_per_second,
@@ -248,6 +249,7 @@ impl Shell {
                 // The engine never asks twice at a time.
                 let _ = self.reader.try_send(request);
             }
+            Effect::Answer { .. } | Effect::Confirm { .. } | Effect::Spool(_) => {}
             // The loop's own.
             Effect::Finish(_) => {}
         }

@@ -31,8 +31,14 @@ pub fn once(config: &Config) -> Result<(), Failure> {
             match effect {
                 Effect::Poll(job) => waiting.push(Event::Polled(poller.answer(job))),
                 Effect::Log(level, text) => log::log!(level, "{text}"),
-                Effect::ReadStore(_) | Effect::Connect | Effect::Publish(_) | Effect::Finish(_) => {
-                }
+                // Without broker and listener nothing of these comes about.
+                Effect::ReadStore(_)
+                | Effect::Connect
+                | Effect::Publish(_)
+                | Effect::Answer { .. }
+                | Effect::Confirm { .. }
+                | Effect::Spool(_)
+                | Effect::Finish(_) => {}
             }
         }
         if engine.all_asked() {

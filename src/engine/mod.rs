@@ -12,6 +12,7 @@ pub mod outbox;
 pub mod ownership;
 mod polls;
 mod publish;
+pub mod push;
 pub mod settings;
 pub mod spooling;
 mod stop;
@@ -28,18 +29,20 @@ use crate::state::catalogue::{Catalogue, Series};
 use crate::state::fault::Fault;
 use crate::state::inventory::Inventory;
 use crate::state::polled::{self, Column, ListedMetric, PolledAlarm};
+use crate::state::push::{DeliveryId, MessageId, Reason, Refusals};
 use crate::state::time::{Minute, Mono, UnixMs};
 use crate::state::tracks::Tracks;
 use crate::state::wish::MetricsLevel;
 use crate::topics::Names;
-use crate::topics::report::Happening;
 
 use aws_time::AwsTime;
 use meter::Meter;
-use outbox::{Outbox, Token};
+use outbox::{Once, Outbox, Token};
 use ownership::{Ownership, Store};
 use polls::Polls;
+use push::{ConfirmToken, Push, Pushes};
 pub use settings::Settings;
+use spooling::{SpoolEvent, SpoolRequest};
 
 /// The two kinds of time, read at one moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -161,6 +164,23 @@ pub enum Event {
     Broker(BrokerEvent),
     /// What the broker keeps below our prefix, or why that could not be read.
     Store(Result<Store, String>),
+    /// A message that AWS pushed and that was found good.
+    Push(Push),
+    /// What the listener has refused since it last told.
+    Refused(Vec<Refusals>),
+    /// What came of [`Effect::Confirm`]: the subscription's ARN.
+    Confirmed {
+        /// The message that asked for it.
+        message_id: MessageId,
+        /// The topic.
+        topic_arn: String,
+        /// The subscription's ARN.
+        result: Result<String, Fault>,
+    },
+    /// News of the spool.
+    Spool(SpoolEvent),
+    /// The listener works, or it does not.
+    Listener(Result<(), Fault>),
     /// Someone wants us to stop.
     Stop,
 }
@@ -189,6 +209,24 @@ pub enum Effect {
     Connect,
     /// Send.
     Publish(Publication),
+    /// Answer a delivery: it is safe, or it is refused.
+    Answer {
+        /// Which.
+        delivery: DeliveryId,
+        /// Why not.
+        refused: Option<Reason>,
+    },
+    /// Confirm a subscription.
+    Confirm {
+        /// The message that asks for it.
+        message_id: MessageId,
+        /// The topic.
+        topic_arn: String,
+        /// What AWS wants to hear.
+        token: ConfirmToken,
+    },
+    /// Keep, read or forget pushed messages.
+    Spool(SpoolRequest),
     /// Tell the log.
     Log(log::Level, String),
     /// All is said: end the session and the process. With a reason, it failed.
@@ -207,8 +245,9 @@ pub struct Engine {
     polls: Polls,
     meter: Meter,
     outbox: Outbox,
-    /// Events that wait for room, with their numbers.
-    happenings: VecDeque<(u64, Happening)>,
+    /// What is told once and waits for room, with its numbers.
+    happenings: VecDeque<(u64, Once)>,
+    pushes: Pushes,
     told: view::Told,
     broker: publish::Broker,
     ownership: Ownership,
@@ -234,6 +273,7 @@ impl Engine {
             meter: Meter::default(),
             outbox: Outbox::default(),
             happenings: VecDeque::new(),
+            pushes: Pushes::new(&settings.topic_arns),
             told: view::Told::default(),
             broker: publish::Broker::default(),
             ownership: Ownership::default(),
@@ -259,12 +299,22 @@ impl Engine {
             Event::Polled(polled) => self.polled(now, polled),
             Event::Broker(news) => self.broker_event(now, news),
             Event::Store(result) => self.store_read(now, result),
+            Event::Push(push) => self.pushed(now, push),
+            Event::Refused(all) => all.into_iter().for_each(|some| self.refused(now, some)),
+            Event::Confirmed {
+                message_id,
+                topic_arn,
+                result,
+            } => self.confirmed(now, message_id, topic_arn, result),
+            Event::Spool(event) => self.spool_event(now, event),
+            Event::Listener(result) => self.listener(now, result),
             Event::Stop => self.stop(now),
         }
         self.advance_polls(now);
         self.review(now);
         self.advance_ownership(now);
         self.pump(now);
+        self.advance_pushes(now);
         self.advance_stop(now);
         std::mem::take(&mut self.effects)
     }
@@ -280,6 +330,7 @@ impl Engine {
             self.told.next_review,
             self.broker_deadline(),
             self.ownership.deadline(),
+            self.pushes.deadline(),
             self.stopping.as_ref().map(|stopping| stopping.give_up_at),
         ];
         let next = deadlines.into_iter().flatten().min();

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::state::measure::Resource;
 use crate::state::time::Minute;
 use crate::topics::Topic;
-use crate::topics::report::Happening;
+use crate::topics::event::Happening;
 
 /// Publications that wait for their acknowledgement at the most.
 pub const IN_FLIGHT_MAX: usize = 64;
@@ -31,13 +31,22 @@ pub fn fingerprint(payload: &[u8]) -> Fingerprint {
 /// Names one publication until it is acknowledged.
 pub type Token = u64;
 
+/// A message that is told once.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Once {
+    /// `event/<type>`
+    Event(Happening),
+    /// `sns/message`, rendered.
+    Message(String),
+}
+
 /// What a publication was, for when its acknowledgement comes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Sent {
     /// A retained topic, or its clearing.
     Retained(Topic),
     /// A message that is told once, with its number.
-    Event(u64, Box<Happening>),
+    Once(u64, Box<Once>),
     /// A settled minute, with the fingerprint of its values.
     Point(Resource, Minute, u64),
 }
@@ -134,20 +143,20 @@ impl Outbox {
         self.queue.retain(|topic| !topics.contains(topic));
     }
 
-    /// The session is over: what was not acknowledged may not have arrived. Tells the events
-    /// among it, oldest first.
-    pub fn session_over(&mut self) -> Vec<(u64, Happening)> {
+    /// The session is over: what was not acknowledged may not have arrived. Tells what is told
+    /// once among it, oldest first.
+    pub fn session_over(&mut self) -> Vec<(u64, Once)> {
         for entry in self.entries.values_mut() {
             entry.sent = None;
             entry.in_flight = None;
         }
-        let events = self.in_flight.drain().filter_map(|(_, sent)| match sent {
-            Sent::Event(number, happening) => Some((number, *happening)),
+        let once = self.in_flight.drain().filter_map(|(_, sent)| match sent {
+            Sent::Once(number, once) => Some((number, *once)),
             _ => None,
         });
-        let mut events: Vec<_> = events.collect();
-        events.sort_by_key(|(number, _)| *number);
-        events
+        let mut once: Vec<_> = once.collect();
+        once.sort_by_key(|(number, _)| *number);
+        once
     }
 
     /// The broker's copy of this topic is not what was sent: it goes out again.
@@ -170,6 +179,11 @@ impl Outbox {
     /// Whether another publication may be sent.
     pub fn has_room(&self) -> bool {
         self.in_flight.len() < IN_FLIGHT_MAX
+    }
+
+    /// The topic whose turn is next.
+    pub fn front(&self) -> Option<&Topic> {
+        self.queue.front()
     }
 
     /// How many topics wait for their turn.

@@ -248,6 +248,12 @@ impl Engine {
                 {
                     alarms += usize::from(self.alarms.adopt(*alarm, now.mono, aws_now));
                 }
+                Some(Memory::Messages(listed)) if self.wants_pushes() => {
+                    self.adopt_listed(now, listed);
+                }
+                Some(Memory::Subscription(subscription)) => {
+                    self.adopt_subscription(*subscription);
+                }
                 Some(Memory::Watermark(resource, minute)) => {
                     self.tracks.adopt(resource, minute, newest);
                 }

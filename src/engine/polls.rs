@@ -39,6 +39,8 @@ pub struct Polls {
     /// Why the last `ListMetrics` failed: then only what is known is asked.
     pub(super) list_fault: Option<Fault>,
     pub(super) forecast: super::meter::Pace,
+    /// Whether there is a listener.
+    listens: bool,
 }
 
 impl Polls {
@@ -57,6 +59,7 @@ impl Polls {
             clock_was_wrong: false,
             catching_up: false,
             list_fault: None,
+            listens: !settings.topic_arns.is_empty(),
             forecast: super::meter::Pace {
                 metrics_interval: wish.metrics_interval,
                 list_interval: LIST_INTERVAL.max(wish.metrics_interval),
@@ -84,7 +87,8 @@ impl Polls {
             Source::MediaPackage => self.inventory.due.is_some(),
             Source::Metrics => self.metrics.due.is_some(),
             Source::Alarms => self.alarms.due.is_some(),
-            Source::Sns | Source::Sqs => false,
+            Source::Sns => self.listens,
+            Source::Sqs => false,
         }
     }
 
@@ -102,6 +106,15 @@ impl Polls {
         let timers = [Some(&mut self.inventory), Some(&mut self.alarms), metrics];
         for timer in timers.into_iter().flatten() {
             timer.due = timer.due.and(Some(now));
+        }
+    }
+
+    /// Makes a source due because AWS told that it has news, at most once in a while.
+    pub(super) fn wake(&mut self, source: Source, now: Mono) {
+        match source {
+            Source::MediaPackage => self.inventory.wake(now),
+            Source::Alarms => self.alarms.wake(now),
+            Source::Metrics | Source::Sns | Source::Sqs => {}
         }
     }
 

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::cycle::Point;
-use super::outbox::Sent;
+use super::outbox::{Once, Sent};
 use super::{BrokerEvent, Effect, Engine, Now, Publication, backoff};
 use crate::state::measure::Resource;
 use crate::state::time::Mono;
 use crate::state::tracks::Window;
-use crate::topics::report::Happening;
-use crate::topics::{ONLINE, PAYLOAD_BYTES_MAX, Topic, payload, report};
+use crate::topics::event::{Happening, event};
+use crate::topics::{ONLINE, PAYLOAD_BYTES_MAX, Topic, payload};
 
 /// Waits between two tries to reach the broker.
 pub(super) const RECONNECT_FIRST: Duration = Duration::from_secs(1);
@@ -40,7 +40,10 @@ pub struct Broker {
     allowance: f64,
     allowance_at: Mono,
     pub(super) acknowledged: u64,
-    events: u64,
+    /// Number of the last message told once.
+    told: u64,
+    /// A message told once that goes out alone.
+    suspect: Option<u64>,
 }
 
 impl Engine {
@@ -60,7 +63,7 @@ impl Engine {
                 self.broker.failures = 0;
                 self.broker.reason = None;
                 self.broker.retry_at = None;
-                self.session_over();
+                self.session_over(now);
                 self.session_began();
                 self.outbox.connected();
                 self.catch_up(now);
@@ -68,9 +71,12 @@ impl Engine {
             BrokerEvent::Lost(reason) => self.lost(now, reason),
             BrokerEvent::Acknowledged(token) => {
                 self.broker.acknowledged += 1;
-                if let Some(Sent::Point(resource, minute, print)) = self.outbox.acknowledged(token)
-                {
-                    self.tracks.handed_out(&resource, minute, print);
+                match self.outbox.acknowledged(token) {
+                    Some(Sent::Point(resource, minute, print)) => {
+                        self.tracks.handed_out(&resource, minute, print);
+                    }
+                    Some(Sent::Once(number, _)) => self.pushes.hand_acknowledged(number),
+                    Some(Sent::Retained(_)) | None => {}
                 }
             }
             BrokerEvent::Received {
@@ -86,7 +92,7 @@ impl Engine {
     fn lost(&mut self, now: Now, reason: String) {
         self.count_session(now);
         self.broker.connected = false;
-        self.session_over();
+        self.session_over(now);
         self.polls.drop_points();
         self.broker.failures += 1;
         let random = self.rng.f64();
@@ -98,10 +104,12 @@ impl Engine {
         }
     }
 
-    /// Events that the broker did not acknowledge are told again, under the same id.
-    fn session_over(&mut self) {
-        for event in self.outbox.session_over().into_iter().rev() {
-            self.happenings.push_front(event);
+    /// What the broker did not acknowledge is told again, under the same id.
+    fn session_over(&mut self, now: Now) {
+        let under_way = self.outbox.session_over();
+        self.pushes.session_over(&under_way, now.mono);
+        for once in under_way.into_iter().rev() {
+            self.happenings.push_front(once);
         }
     }
 
@@ -116,7 +124,10 @@ impl Engine {
             self.broker.short_sessions = 0;
             return;
         }
-        self.broker.short_sessions += 1;
+        // A message that goes out alone may have ended it; that is counted where it belongs.
+        if self.broker.suspect.is_none() {
+            self.broker.short_sessions += 1;
+        }
         if self.broker.short_sessions >= SHORT_SESSIONS_MAX && !self.broker.held {
             self.refuse(
                 now,
@@ -157,8 +168,9 @@ impl Engine {
         self.outbox.waiting() > 0 || !self.happenings.is_empty() || self.polls.has_points()
     }
 
-    /// Sends while there is room: first what the broker shall hold, then what happened, then
-    /// the minutes.
+    /// Sends while there is room: first who we are; then what happened, so that a crash between
+    /// the two never leaves a new state behind that nobody was told of; then what the broker
+    /// shall hold; then the minutes.
     pub(super) fn pump(&mut self, now: Now) {
         if self.broker.retry_at.is_some_and(|at| at <= now.mono) && self.stopping.is_none() {
             self.broker.retry_at = None;
@@ -166,6 +178,10 @@ impl Engine {
         }
         self.refill_allowance(now);
         while self.broker.connected && self.outbox.has_room() && self.broker.allowance >= 1.0 {
+            if self.broker.suspect.is_some() && self.outbox.unacknowledged() > 0 {
+                break;
+            }
+            self.broker.suspect = None;
             let Some(publication) = self.next_publication() else {
                 break;
             };
@@ -188,24 +204,42 @@ impl Engine {
     }
 
     fn next_publication(&mut self) -> Option<Publication> {
+        let once_first = self.stopping.is_none() && self.outbox.front() != Some(&Topic::Status);
+        let next = self.happenings.front().filter(|_| once_first);
+        let suspect = next.is_some_and(|(number, _)| self.pushes.is_suspect(*number));
+        if next.is_some() && !suspect {
+            return self.next_once();
+        }
         if let Some(publication) = self.next_retained() {
             return Some(publication);
         }
         if self.stopping.is_some() {
             return None;
         }
-        if let Some((number, happening)) = self.happenings.pop_front() {
-            let topic = self.names.event(happening.event_type);
-            let payload = report::event(&happening, self.started_at, number);
-            let token = self.outbox.send(Sent::Event(number, Box::new(happening)));
-            return Some(Publication {
-                token,
-                topic,
-                payload,
-                retain: false,
-            });
+        // What was under way when sessions ended may have ended them: it goes out alone.
+        if suspect && self.outbox.unacknowledged() == 0 {
+            self.broker.suspect = self.happenings.front().map(|(number, _)| *number);
+            return self.next_once();
         }
         self.next_point()
+    }
+
+    fn next_once(&mut self) -> Option<Publication> {
+        let (number, once) = self.happenings.pop_front()?;
+        let (topic, payload) = match &once {
+            Once::Event(happening) => (
+                self.names.event(happening.event_type),
+                event(happening, self.started_at, number),
+            ),
+            Once::Message(payload) => (self.names.message(), payload.clone()),
+        };
+        let token = self.outbox.send(Sent::Once(number, Box::new(once)));
+        Some(Publication {
+            token,
+            topic,
+            payload,
+            retain: false,
+        })
     }
 
     fn next_retained(&mut self) -> Option<Publication> {
@@ -287,12 +321,21 @@ impl Engine {
         }
     }
 
-    /// Tells something once, when the broker is there.
-    pub(super) fn tell(&mut self, happening: Happening) {
+    /// Tells what happened, when the broker is there.
+    pub(super) fn tell(&mut self, happening: Happening) -> u64 {
+        self.tell_once(Once::Event(happening))
+    }
+
+    /// Tells something once, when the broker is there; its number.
+    pub(super) fn tell_once(&mut self, once: Once) -> u64 {
         if self.happenings.len() >= HAPPENINGS_MAX {
-            self.happenings.pop_front();
+            // What a pushed message waits for stays: such messages have a limit of their own.
+            let mut all = self.happenings.iter();
+            let oldest = all.position(|(number, _)| !self.pushes.is_awaited(*number));
+            oldest.and_then(|at| self.happenings.remove(at));
         }
-        self.broker.events += 1;
-        self.happenings.push_back((self.broker.events, happening));
+        self.broker.told += 1;
+        self.happenings.push_back((self.broker.told, once));
+        self.broker.told
     }
 }

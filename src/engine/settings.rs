@@ -20,6 +20,8 @@ pub struct Settings {
     pub wish: Wish,
     /// Whether MediaPackage v1 is asked, and CloudWatch for its metrics.
     pub watches_v1: bool,
+    /// Topics whose messages the listener takes; none: there is no listener.
+    pub topic_arns: Vec<String>,
     /// Time between two inventory polls.
     pub inventory_interval: Duration,
     /// Time between two alarm polls.

@@ -40,6 +40,7 @@ impl Engine {
             finished: false,
             refusal,
         });
+        self.answer_before_stop(now);
         self.outbox.say_last(Topic::Status);
     }
 

@@ -8,6 +8,9 @@ use crate::state::time::Mono;
 /// First wait after a failed poll; it doubles up to the source's interval.
 const RETRY_FIRST: Duration = Duration::from_secs(5);
 
+/// News make a poll due at most this often.
+const WAKE_INTERVAL: Duration = Duration::from_secs(10);
+
 /// One kind of poll on its timer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timer {
@@ -18,6 +21,8 @@ pub(super) struct Timer {
     failures: u32,
     /// Whether the phase of its own has been chosen: the first poll is at once.
     phased: bool,
+    /// When news last made it due.
+    woken: Option<Mono>,
 }
 
 impl Timer {
@@ -28,7 +33,22 @@ impl Timer {
             busy: false,
             failures: 0,
             phased: false,
+            woken: None,
         }
+    }
+
+    /// AWS told that there is news: due now, or once the last news are old enough. A poll that
+    /// is under way may have begun before them, so another one follows.
+    pub(super) fn wake(&mut self, now: Mono) {
+        let at = self.woken.map_or(now, |woken| {
+            if woken > now {
+                woken
+            } else {
+                now.max(woken.after(WAKE_INTERVAL))
+            }
+        });
+        self.woken = Some(at);
+        self.due = self.due.map(|due| if self.busy { at } else { due.min(at) });
     }
 
     /// When the next poll is due, where none is under way.
@@ -56,6 +76,11 @@ impl Timer {
         self.phased |= good;
         let from = if good { began } else { now };
         // What is due while it is late is skipped, never caught up.
-        self.due = self.due.map(|_| from.after(wait).max(now));
+        let regular = from.after(wait).max(now);
+        // News that came while it was under way.
+        let woken = self.woken.filter(|woken| *woken > began);
+        self.due = self
+            .due
+            .map(|_| woken.map_or(regular, |woken| regular.min(woken.max(now))));
     }
 }

@@ -12,7 +12,8 @@ use crate::state::measure::Resource;
 use crate::state::model::{Channel, Id, account_of};
 use crate::state::source::{Source, SourceState, SourceStatus};
 use crate::state::time::{Mono, UnixMs};
-use crate::topics::report::{self, AgentHealth, Happening, Sources, Summary};
+use crate::topics::event::Happening;
+use crate::topics::report::{self, AgentHealth, Sources, Summary};
 use crate::topics::{OFFLINE, ONLINE, Topic, payload};
 
 /// How often what changes by time alone is looked at: freshness, health, stale sources.
@@ -83,6 +84,7 @@ impl Engine {
         // the truth than "nothing is known yet".
         self.outbox.touch(Topic::Status);
         self.outbox.touch(Topic::Agent);
+        self.begin_pushes();
         self.told.review_all = true;
     }
 
@@ -98,7 +100,9 @@ impl Engine {
         }
         if due || self.told.agent_changed {
             self.review_sources(now);
+            self.log_refusals(now);
         }
+        self.show_pushes(now);
         if due || std::mem::take(&mut self.told.review_all) {
             self.review_health(now);
             self.review_summary(now);
@@ -123,7 +127,11 @@ impl Engine {
             if matches!(status.state, SourceState::Off | SourceState::Starting) {
                 continue;
             }
-            let online = status.is_online(now.mono, self.polls.interval(*source));
+            // What listens has no interval: it is there, or it is not.
+            let online = match source.is_pushed() {
+                true => status.state == SourceState::Ok,
+                false => status.is_online(now.mono, self.polls.interval(*source)),
+            };
             if self.told.online.insert(*source, online) != Some(online) {
                 self.outbox.touch(Topic::Source(*source));
                 // What a source's failing means for the channels may have changed with it.
@@ -257,6 +265,8 @@ impl Engine {
                 self.told.health.get(id)?,
             )),
             Topic::Metrics(resource) => self.render_metrics(resource),
+            Topic::Messages => Some(self.render_messages()),
+            Topic::Subscription(name) => self.render_subscription(name),
             Topic::Stray(_) => None,
         }
     }
@@ -316,6 +326,7 @@ impl Engine {
         if let Some(fault) = &self.polls.list_fault {
             reasons.push(format!("metrics: the list of series: {fault}"));
         }
+        reasons.extend(self.pushes.complaint());
         let health = match (failing, starting) {
             (0, 0) if reasons.is_empty() => AgentHealth::Ok,
             (0, 1..) => AgentHealth::Starting,
@@ -339,6 +350,7 @@ impl Engine {
         report::stats(&report::Stats {
             sources: &self.told.sources,
             series: (self.catalogue.matched, self.catalogue.unmatched),
+            pushed: self.pushed_counts(),
             metrics_billed: self.meter.metrics,
             cost_usd: self.meter.usd(price),
             forecast_usd: meter::forecast_usd(self.polls.forecast, price),
@@ -363,10 +375,8 @@ impl Engine {
 
     /// Whether every source that is wanted has been asked once.
     pub fn all_asked(&self) -> bool {
-        self.told
-            .sources
-            .values()
-            .all(|s| s.state == SourceState::Off || s.polls > 0)
+        let mut asked = self.told.sources.iter().filter(|(s, _)| !s.is_pushed());
+        asked.all(|(_, status)| status.state == SourceState::Off || status.polls > 0)
     }
 
     /// The faults of the sources that fail.
@@ -425,6 +435,8 @@ impl Engine {
                     .and_then(|e| e.channel_id.clone())
                     .or_else(|| changes.channel_of_removed.get(id).cloned());
                 self.tell(Happening {
+                    id: None,
+                    detail: None,
                     event_type,
                     time: self.aws_now(now),
                     source: Source::MediaPackage.as_str(),
@@ -445,6 +457,8 @@ impl Engine {
                 continue;
             };
             self.tell(Happening {
+                id: None,
+                detail: None,
                 event_type: "alarm",
                 time: alarm.updated_at.unwrap_or(self.aws_now(now)),
                 source: alarm.source.as_str(),
@@ -476,6 +490,8 @@ impl Engine {
             return;
         };
         self.tell(Happening {
+            id: None,
+            detail: None,
             event_type: "ingest",
             time: health.ingest_since.unwrap_or(self.aws_now(now)),
             source: Source::Metrics.as_str(),

@@ -14,6 +14,7 @@ pub mod polled;
 pub mod push;
 pub mod reading;
 pub mod source;
+pub mod subscription;
 pub mod time;
 pub mod tracks;
 pub mod wish;

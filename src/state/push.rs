@@ -101,6 +101,39 @@ pub struct Passed {
     pub truncated: bool,
 }
 
+impl Passed {
+    /// The same when it is no longer than this; else the head of it as a string.
+    pub fn cut(&self, bytes_max: usize) -> Passed {
+        if self.json.len() <= bytes_max {
+            return self.clone();
+        }
+        let text: Option<String> = serde_json::from_str(&self.json).ok();
+        Passed::head(text.as_deref().unwrap_or(&self.json), bytes_max)
+    }
+
+    /// The head of a text as a JSON string that is no longer than this, quotes and all.
+    pub fn head(text: &str, bytes_max: usize) -> Passed {
+        let mut json = String::from('"');
+        for c in text.chars() {
+            let before = json.len();
+            match c {
+                '"' | '\\' => json.extend(['\\', c]),
+                '\0'..='\u{1f}' => json.push_str(&format!("\\u{:04x}", u32::from(c))),
+                _ => json.push(c),
+            }
+            if json.len() + 1 > bytes_max {
+                json.truncate(before);
+                break;
+            }
+        }
+        json.push('"');
+        Passed {
+            json,
+            truncated: true,
+        }
+    }
+}
+
 /// An accepted notification.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
@@ -348,6 +381,30 @@ pub struct Refusals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_cut_is_a_json_string_of_the_head() {
+        let passed = |json: &str| Passed {
+            json: json.into(),
+            truncated: false,
+        };
+        let cases = [
+            (r#"{"a":1}"#, 7, r#"{"a":1}"#, false),
+            (r#"{"a":1}"#, 6, r#""{\"a""#, true),
+            (r#""abcdef""#, 5, r#""abc""#, true),
+            (r#""\"\"\"""#, 5, r#""\"""#, true),
+            (r#""\u0001\u0001""#, 9, r#""\u0001""#, true),
+            ("\"\u{e9}\u{e9}\"", 5, "\"\u{e9}\"", true),
+        ];
+        for (json, bytes_max, wanted, truncated) in cases {
+            let cut = passed(json).cut(bytes_max);
+            assert_eq!(
+                (cut.json.as_str(), cut.truncated),
+                (wanted, truncated),
+                "{json}"
+            );
+        }
+    }
 
     #[test]
     fn a_message_id_is_a_uuid_in_its_one_form() {

@@ -30,6 +30,11 @@ impl Source {
         Source::Sqs,
     ];
 
+    /// Whether it tells by itself; the others are asked.
+    pub fn is_pushed(self) -> bool {
+        matches!(self, Source::Sns | Source::Sqs)
+    }
+
     /// As it stands in topics and payloads.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,17 +1,21 @@
 //! What the broker's retained store remembers of us, read back at start. Distrusted: whatever
 //! does not have the shape that we write is no memory, and a later poll overrides the rest.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::ONLINE;
 use super::name::level;
 use crate::state::alarms::{Alarm, Via};
 use crate::state::measure::Resource;
 use crate::state::polled::{AlarmKind, Dimension};
+use crate::state::push::MessageId;
+use crate::state::subscription::{Stage, Subscription, short_name};
 use crate::state::time::{Minute, UnixMs};
 
 /// A payload longer than this is not read.
 const MEMORY_BYTES_MAX: usize = 32 * 1024;
+/// The same of `sns/messages`.
+const MESSAGES_BYTES_MAX: usize = 120 * 1024;
 
 /// One thing that a retained topic of ours tells.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +26,21 @@ pub enum Memory {
     Owner(Owner),
     /// `alarm/<name>`.
     Alarm(Box<Alarm>),
+    /// `sns/messages`, newest first.
+    Messages(Vec<Listed>),
+    /// `sns/subscription/…`.
+    Subscription(Box<Subscription>),
     /// `…/metrics`: the newest minute that went out.
     Watermark(Resource, Minute),
+}
+
+/// An entry of `sns/messages`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Of the message.
+    pub id: MessageId,
+    /// The entry as it is published.
+    pub json: String,
 }
 
 /// Who a picture belongs to.
@@ -37,7 +54,11 @@ pub struct Owner {
 
 /// Reads one retained message; `topic` is the part below our prefix.
 pub fn recall(topic: &str, payload: &[u8]) -> Option<Memory> {
-    if payload.len() > MEMORY_BYTES_MAX {
+    let bytes_max = match topic {
+        "sns/messages" => MESSAGES_BYTES_MAX,
+        _ => MEMORY_BYTES_MAX,
+    };
+    if payload.len() > bytes_max {
         return None;
     }
     let levels: Vec<&str> = topic.split('/').collect();
@@ -45,6 +66,8 @@ pub fn recall(topic: &str, payload: &[u8]) -> Option<Memory> {
         ["status"] => Some(Memory::Online(payload == ONLINE.as_bytes())),
         ["agent"] => serde_json::from_slice(payload).ok().map(Memory::Owner),
         ["alarm", name] => alarm(name, payload),
+        ["sns", "messages"] => messages(payload),
+        ["sns", "subscription", name] => subscription(name, payload),
         ["channel" | "endpoint", id, "metrics"] => watermark(levels[0], id, payload),
         _ => None,
     }
@@ -70,6 +93,63 @@ fn watermark(kind: &str, id_level: &str, payload: &[u8]) -> Option<Memory> {
         resource,
         UnixMs::parse(&written.timestamp)?.minute(),
     ))
+}
+
+fn messages(payload: &[u8]) -> Option<Memory> {
+    #[derive(Deserialize)]
+    struct Written {
+        messages: Vec<Entry>,
+    }
+    // Every key that is ours, in its order, so that it is written again as it was.
+    #[derive(Serialize, Deserialize)]
+    struct Entry {
+        message_id: String,
+        topic_arn: Option<String>,
+        event_type: String,
+        subject: Option<String>,
+        timestamp: String,
+        received_at: String,
+        via: String,
+        message: serde_json::Value,
+        truncated: bool,
+    }
+    let written: Written = serde_json::from_slice(payload).ok()?;
+    let listed = |entry: Entry| {
+        let id = MessageId::parse(&entry.message_id)?;
+        let json = serde_json::to_string(&entry).ok()?;
+        Some(Listed { id, json })
+    };
+    let all = written.messages.into_iter().map(listed);
+    all.collect::<Option<Vec<Listed>>>().map(Memory::Messages)
+}
+
+fn subscription(name_level: &str, payload: &[u8]) -> Option<Memory> {
+    #[derive(Deserialize)]
+    struct Written {
+        topic_arn: String,
+        subscription_arn: Option<String>,
+        state: String,
+        confirmed_at: Option<String>,
+        last_message_at: Option<String>,
+        accepted: u64,
+        rejected: u64,
+        last_rejection: Option<String>,
+    }
+    let written: Written = serde_json::from_slice(payload).ok()?;
+    if level(&short_name(&written.topic_arn)) != name_level {
+        return None;
+    }
+    let time = |text: Option<String>| text.as_deref().and_then(UnixMs::parse);
+    Some(Memory::Subscription(Box::new(Subscription {
+        topic_arn: written.topic_arn,
+        subscription_arn: written.subscription_arn,
+        stage: Stage::parse(&written.state)?,
+        confirmed_at: time(written.confirmed_at),
+        last_message_at: time(written.last_message_at),
+        accepted: written.accepted,
+        rejected: written.rejected,
+        last_rejection: written.last_rejection,
+    })))
 }
 
 fn alarm(name_level: &str, payload: &[u8]) -> Option<Memory> {

@@ -1,10 +1,14 @@
 //! What subscribers see: the names of topics and the payloads they carry, both pure functions
 //! of state. This is the only place that writes a topic or a payload.
 
+pub mod event;
 pub mod memory;
 pub mod name;
 pub mod payload;
+pub mod push;
 pub mod report;
+
+use serde::Serialize;
 
 pub use name::{Names, Topic};
 
@@ -14,3 +18,17 @@ pub const ONLINE: &str = "online";
 pub const OFFLINE: &str = "offline";
 /// The largest payload that is published. AWS IoT Core takes 128 KB with the topic.
 pub const PAYLOAD_BYTES_MAX: usize = 120 * 1024;
+
+/// A JSON object whose last keys have values that are JSON text already.
+fn spliced(head: &impl Serialize, tail: &[(&str, &str)]) -> String {
+    let mut text = serde_json::to_string(head).unwrap_or_default();
+    text.pop();
+    for (key, json) in tail {
+        text.push_str(",\"");
+        text.push_str(key);
+        text.push_str("\":");
+        text.push_str(json);
+    }
+    text.push('}');
+    text
+}

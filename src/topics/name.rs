@@ -27,6 +27,10 @@ pub enum Topic {
     Endpoint(Id),
     /// `alarm/<name>`, by the key under which it is held
     Alarm(Id),
+    /// `sns/subscription/<account>.<topic name>`
+    Subscription(Id),
+    /// `sns/messages`
+    Messages,
     /// `channel/<id>/health`
     Health(Id),
     /// `channel/<id>/metrics` and `endpoint/<id>/metrics`
@@ -66,6 +70,8 @@ impl Names {
             Topic::Channel(id) => self.below(&format!("channel/{}", level(id))),
             Topic::Endpoint(id) => self.below(&format!("endpoint/{}", level(id))),
             Topic::Alarm(key) => self.below(&format!("alarm/{}", alarm_level(key))),
+            Topic::Subscription(name) => self.below(&format!("sns/subscription/{}", level(name))),
+            Topic::Messages => self.below("sns/messages"),
             Topic::Health(id) => self.below(&format!("channel/{}/health", level(id))),
             Topic::Metrics(resource) => self.of_resource(resource, "metrics"),
             Topic::AgentStats => self.below("agent/stats"),
@@ -81,6 +87,11 @@ impl Names {
     /// `event/<type>`, not retained.
     pub fn event(&self, event_type: &str) -> String {
         self.below(&format!("event/{event_type}"))
+    }
+
+    /// `sns/message`, not retained.
+    pub fn message(&self) -> String {
+        self.below("sns/message")
     }
 
     /// `command/refresh`, subscribed.

@@ -1,5 +1,5 @@
-//! What the agent says of itself and of the region as a whole: `agent`, `agent/stats`,
-//! `summary` and `event/<type>`.
+//! What the agent says of itself and of the region as a whole: `agent`, `agent/stats` and
+//! `summary`.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::state::health::Light;
 use crate::state::model::Id;
+use crate::state::push::Reason;
 use crate::state::source::{Source, SourceStatus};
 use crate::state::time::UnixMs;
 
@@ -120,6 +121,8 @@ pub struct Stats<'a> {
     pub sources: &'a Sources,
     /// Rows of `ListMetrics` that belong to a known resource, and those that do not.
     pub series: (usize, usize),
+    /// Notifications taken, and what was refused by reason, since the process started.
+    pub pushed: (u64, &'a BTreeMap<Reason, u64>),
     /// Metrics that AWS bills, since the process started.
     pub metrics_billed: u64,
     /// What they and the other billed calls cost.
@@ -143,16 +146,30 @@ fn cents(usd: f64) -> f64 {
     (usd * 10_000.0).round() / 10_000.0
 }
 
+/// What `agent/stats` says of one source.
+#[derive(Serialize)]
+struct SourceStats {
+    last_success_at: Option<String>,
+    polls: u64,
+    failures: u64,
+    duration_ms: u64,
+    requests: u64,
+}
+
+impl From<&SourceStatus> for SourceStats {
+    fn from(status: &SourceStatus) -> SourceStats {
+        SourceStats {
+            last_success_at: status.last_success_at.map(UnixMs::rfc3339),
+            polls: status.polls,
+            failures: status.failures,
+            duration_ms: status.duration_ms,
+            requests: status.requests,
+        }
+    }
+}
+
 /// `agent/stats`
 pub fn stats(stats: &Stats) -> String {
-    #[derive(Serialize)]
-    struct Row {
-        last_success_at: Option<String>,
-        polls: u64,
-        failures: u64,
-        duration_ms: u64,
-        requests: u64,
-    }
     #[derive(Serialize)]
     struct Series {
         matched: usize,
@@ -161,7 +178,7 @@ pub fn stats(stats: &Stats) -> String {
     #[derive(Serialize)]
     struct Sns {
         accepted: u64,
-        rejected: BTreeMap<String, u64>,
+        rejected: BTreeMap<&'static str, u64>,
     }
     #[derive(Serialize)]
     struct Cost {
@@ -173,7 +190,7 @@ pub fn stats(stats: &Stats) -> String {
     }
     #[derive(Serialize)]
     struct Payload {
-        sources: BTreeMap<&'static str, Row>,
+        sources: BTreeMap<&'static str, SourceStats>,
         series: Series,
         sns: Sns,
         cost: Cost,
@@ -181,26 +198,21 @@ pub fn stats(stats: &Stats) -> String {
         publishes: u64,
         updated_at: String,
     }
-    let row = |s: &SourceStatus| Row {
-        last_success_at: s.last_success_at.map(UnixMs::rfc3339),
-        polls: s.polls,
-        failures: s.failures,
-        duration_ms: s.duration_ms,
-        requests: s.requests,
-    };
+    let rejected = stats.pushed.1.iter();
+    let rejected = rejected.map(|(reason, count)| (reason.as_str(), *count));
     json(&Payload {
         sources: stats
             .sources
             .iter()
-            .map(|(name, s)| (name.as_str(), row(s)))
+            .map(|(name, status)| (name.as_str(), status.into()))
             .collect(),
         series: Series {
             matched: stats.series.0,
             unmatched: stats.series.1,
         },
         sns: Sns {
-            accepted: 0,
-            rejected: BTreeMap::new(),
+            accepted: stats.pushed.0,
+            rejected: rejected.collect(),
         },
         cost: Cost {
             metrics_billed: stats.metrics_billed,
@@ -279,60 +291,6 @@ pub fn summary(summary: &Summary, updated_at: UnixMs) -> String {
             return text;
         }
     }
-}
-
-/// One thing that happened.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Happening {
-    /// Its type, the last level of the topic.
-    pub event_type: &'static str,
-    /// When, by AWS's word where it has one.
-    pub time: UnixMs,
-    /// Where it was learned.
-    pub source: &'static str,
-    /// The channel it is about.
-    pub channel_id: Option<Id>,
-    /// The endpoint it is about.
-    pub endpoint_id: Option<Id>,
-    /// The alarm it is about.
-    pub alarm: Option<Id>,
-    /// The state after it.
-    pub state: Option<String>,
-    /// The state before it.
-    pub previous_state: Option<String>,
-    /// One sentence.
-    pub summary: String,
-}
-
-/// `event/<type>`; `number` and the time of start make the id unique.
-pub fn event(happening: &Happening, started_at: UnixMs, number: u64) -> String {
-    #[derive(Serialize)]
-    struct Payload<'a> {
-        id: String,
-        event_type: &'a str,
-        time: String,
-        source: &'a str,
-        channel_id: Option<&'a str>,
-        endpoint_id: Option<&'a str>,
-        alarm: Option<&'a str>,
-        state: Option<&'a str>,
-        previous_state: Option<&'a str>,
-        summary: &'a str,
-        detail: BTreeMap<&'a str, &'a str>,
-    }
-    json(&Payload {
-        id: format!("{:x}-{number}", started_at.0),
-        event_type: happening.event_type,
-        time: happening.time.rfc3339_ms(),
-        source: happening.source,
-        channel_id: happening.channel_id.as_deref(),
-        endpoint_id: happening.endpoint_id.as_deref(),
-        alarm: happening.alarm.as_deref(),
-        state: happening.state.as_deref(),
-        previous_state: happening.previous_state.as_deref(),
-        summary: &happening.summary,
-        detail: BTreeMap::new(),
-    })
 }
 
 #[cfg(test)]

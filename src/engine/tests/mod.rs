@@ -7,9 +7,11 @@ mod inventory;
 mod minutes;
 mod ownership;
 mod polling;
+mod push;
 mod random;
 mod region;
 mod rig;
+mod spool;
 
 use std::time::Duration;
 

@@ -7,10 +7,13 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::region::Region;
+use super::spool::Spool;
 use crate::engine::outbox::fingerprint;
 use crate::engine::ownership::{Kept, Store};
+use crate::engine::spooling::SpoolRequest;
 use crate::engine::{BrokerEvent, Effect, Engine, Event, Job, Now, Polled, Publication, Settings};
 use crate::state::glob::Glob;
+use crate::state::push::{DeliveryId, Reason};
 use crate::state::time::{Minute, Mono, UnixMs};
 use crate::state::wish::{AlarmsKept, MetricsLevel, Wish};
 use crate::topics::memory::recall;
@@ -19,6 +22,8 @@ use crate::topics::memory::recall;
 pub const START: UnixMs = UnixMs(1_795_341_600_000);
 /// The minute that begins then.
 pub const M0: i64 = START.0 / 60_000;
+/// How long the spool takes.
+const SPOOL_TIME: Duration = Duration::from_millis(20);
 /// How long AWS thinks.
 const ANSWER_TIME: Duration = Duration::from_millis(300);
 const PREFIX: &str = "mp/x/";
@@ -42,6 +47,7 @@ pub fn settings() -> Settings {
             alarm_exclude: Vec::new(),
         },
         watches_v1: true,
+        topic_arns: Vec::new(),
         inventory_interval: seconds(60),
         alarms_interval: seconds(60),
         publishes_per_second_max: 0,
@@ -75,6 +81,8 @@ pub struct Broker {
     pub log: Vec<Message>,
     /// A topic that its access list swallows.
     pub refuses: Option<String>,
+    /// A message that is not retained and has this in it ends the session.
+    pub poison: Option<String>,
     session: u64,
     free_at: Duration,
 }
@@ -102,6 +110,7 @@ enum Pending {
     Connect,
     Lost,
     Read,
+    Spool(SpoolRequest),
 }
 
 pub struct Rig {
@@ -112,6 +121,11 @@ pub struct Rig {
     pub wall_error_ms: i64,
     /// What AWS's answers say beyond the true time.
     pub date_error_ms: i64,
+    pub spool: Spool,
+    /// Deliveries and how they were answered.
+    pub answers: Vec<(DeliveryId, Option<Reason>)>,
+    /// Topics whose subscription is to be confirmed.
+    pub confirming: Vec<String>,
     pub log: Vec<String>,
     /// Calls of `handle` because of a deadline.
     pub ticks: u64,
@@ -144,12 +158,16 @@ impl Rig {
                 retained: BTreeMap::new(),
                 log: Vec::new(),
                 refuses: None,
+                poison: None,
                 session: 0,
                 free_at: Duration::ZERO,
             },
             wall_error_ms: 0,
             date_error_ms: 0,
             learned_ms: None,
+            spool: Spool::default(),
+            answers: Vec::new(),
+            confirming: Vec::new(),
             log: Vec::new(),
             ticks: 0,
             finished: false,
@@ -185,8 +203,17 @@ impl Rig {
         if !self.started {
             self.started = true;
             self.handle(Event::Started);
+            self.handle(Event::Spool(self.spool.open()));
         }
-        let end = Duration::from_secs(seconds);
+        self.run_to(Duration::from_secs(seconds));
+    }
+
+    /// Runs on for so long.
+    pub fn run_for(&mut self, time: Duration) {
+        self.run_to(self.now + time);
+    }
+
+    fn run_to(&mut self, end: Duration) {
         while !self.finished {
             let deadline = self.engine.deadline(self.now()).0;
             assert!(deadline > self.now, "a deadline lies in the future");
@@ -230,6 +257,9 @@ impl Rig {
                 Effect::Publish(publication) => self.publish(publication),
                 Effect::Log(_, text) => self.log.push(text),
                 Effect::ReadStore(_) => self.later(Duration::from_millis(20), Pending::Read),
+                Effect::Answer { delivery, refused } => self.answers.push((delivery, refused)),
+                Effect::Confirm { topic_arn, .. } => self.confirming.push(topic_arn),
+                Effect::Spool(request) => self.later(SPOOL_TIME, Pending::Spool(request)),
                 Effect::Finish(refusal) => {
                     self.finished = true;
                     self.refusal = refusal;
@@ -270,6 +300,12 @@ impl Rig {
                 if session != self.broker.session {
                     return;
                 }
+                let poison = self.broker.poison.as_ref();
+                let ends = |poison: &String| publication.payload.contains(poison);
+                if !publication.retain && poison.is_some_and(ends) {
+                    self.lose_broker();
+                    return;
+                }
                 let token = publication.token;
                 self.take(publication);
                 self.handle(Event::Broker(BrokerEvent::Acknowledged(token)));
@@ -282,6 +318,11 @@ impl Rig {
             Pending::Read => {
                 let store = self.broker.up.then(|| self.broker.store());
                 self.handle(Event::Store(store.ok_or_else(|| "no broker".to_owned())));
+            }
+            Pending::Spool(request) => {
+                if let Some(event) = self.spool.carry_out(request) {
+                    self.handle(Event::Spool(event));
+                }
             }
             Pending::Connect | Pending::Lost => {
                 self.handle(Event::Broker(BrokerEvent::Lost("no broker".into())));

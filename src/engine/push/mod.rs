@@ -1,0 +1,295 @@
+//! What AWS pushes: taken, joined with what is polled, published, and answered once it is safe.
+//!
+//! A message goes one of two ways. While the broker is up and nothing older waits, it is *in
+//! hand*: its publications go out at once, and it is answered when the broker has taken them.
+//! What takes too long is spooled besides. Otherwise it is spooled first, answered, and taken
+//! in hand when its turn comes; what it means is joined with the rest of the state only then,
+//! so that after a crash the same message means the same again.
+
+mod confirm;
+mod hand;
+mod repeats;
+mod spool;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use heapless::Deque;
+
+use super::outbox::Once;
+use super::{Effect, Engine, Now};
+use crate::state::fault::Fault;
+use crate::state::model::Id;
+use crate::state::push::{DeliveryId, MessageId, Notice, Reason, Refusals};
+use crate::state::subscription::{self, Subscription};
+use crate::state::time::Mono;
+use crate::topics::memory::Listed;
+use crate::topics::{Topic, push as payload};
+
+use confirm::Confirming;
+use hand::Hand;
+use repeats::Repeats;
+use spool::Shelf;
+
+/// The broker may take so long before a message goes to the spool.
+const BROKER_WAIT: Duration = Duration::from_secs(2);
+/// Messages in `sns/messages`.
+pub const LISTED_MAX: usize = 20;
+/// `sns/messages` and `sns/subscription/…` at most this often.
+const SHOW_INTERVAL: Duration = Duration::from_secs(1);
+/// One reason of refusal is logged at most this often.
+const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The token of a confirmation: whoever has it can confirm the subscription.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConfirmToken(pub String);
+
+impl fmt::Debug for ConfirmToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// A message that was found good.
+#[derive(Clone, Debug)]
+pub enum Push {
+    /// Something was published to a topic.
+    Notice(Box<Arrived>),
+    /// Somebody subscribed us.
+    Confirm {
+        /// To be answered.
+        delivery: DeliveryId,
+        /// The same on every retry.
+        message_id: MessageId,
+        /// The topic.
+        topic_arn: String,
+        /// What AWS wants to hear again.
+        token: ConfirmToken,
+    },
+    /// Somebody removed our subscription.
+    Ended {
+        /// To be answered.
+        delivery: DeliveryId,
+        /// The same on every retry.
+        message_id: MessageId,
+        /// The topic.
+        topic_arn: String,
+    },
+}
+
+/// A notification that waits for its answer.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    /// To be answered.
+    pub delivery: DeliveryId,
+    /// What it says.
+    pub notice: Notice,
+    /// The same for the spool.
+    pub record: Arc<[u8]>,
+    /// Our subscription, as far as the request tells it.
+    pub subscription_arn: Option<String>,
+}
+
+/// Everything about messages that AWS pushes.
+#[derive(Debug)]
+pub struct Pushes {
+    repeats: Repeats,
+    hand: Hand,
+    shelf: Shelf,
+    confirming: BTreeMap<String, Confirming>,
+    subscriptions: BTreeMap<Id, Subscription>,
+    latest: Deque<Listed, LISTED_MAX>,
+    accepted: u64,
+    refused: BTreeMap<Reason, u64>,
+    /// By reason: when it may be logged again, and how many wait for that.
+    unlogged: BTreeMap<Reason, (Mono, u64)>,
+    /// Topics whose payload has changed since they were shown.
+    dirty: BTreeSet<Topic>,
+    show_at: Mono,
+}
+
+impl Pushes {
+    /// Of these topics.
+    pub(super) fn new(topic_arns: &[String]) -> Pushes {
+        let subscriptions = topic_arns.iter().map(|arn| {
+            let name = subscription::short_name(arn);
+            (Id::from(name), Subscription::new(arn))
+        });
+        Pushes {
+            repeats: Repeats::default(),
+            hand: Hand::default(),
+            shelf: Shelf::default(),
+            confirming: BTreeMap::new(),
+            subscriptions: subscriptions.collect(),
+            latest: Deque::new(),
+            accepted: 0,
+            refused: BTreeMap::new(),
+            unlogged: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            show_at: Mono::default(),
+        }
+    }
+
+    fn subscription(&mut self, topic_arn: &str) -> Option<(&Id, &mut Subscription)> {
+        let mut all = self.subscriptions.iter_mut();
+        all.find(|(_, subscription)| subscription.topic_arn == topic_arn)
+    }
+
+    /// When something is due that no event will bring about.
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        let show = (!self.dirty.is_empty()).then_some(self.show_at);
+        let confirming = self.confirming.values().filter_map(Confirming::deadline);
+        let times = confirming.chain(show).chain(self.hand.deadline());
+        times.min()
+    }
+
+    /// Whether this publication has to go out alone: it was under way when sessions ended.
+    pub(super) fn is_suspect(&self, number: u64) -> bool {
+        self.hand.is_suspect(number)
+    }
+
+    /// Whether this publication belongs to a message that waits for it.
+    pub(super) fn is_awaited(&self, number: u64) -> bool {
+        self.hand.is_awaited(number)
+    }
+
+    /// The broker has taken a publication told once.
+    pub(super) fn hand_acknowledged(&mut self, number: u64) {
+        self.hand.acknowledged(number);
+    }
+
+    /// A session ended while these were under way.
+    pub(super) fn session_over(&mut self, under_way: &[(u64, Once)], now: Mono) {
+        let numbers = under_way.iter().map(|(number, _)| number);
+        self.hand.session_over(numbers, now);
+    }
+
+    /// What the agent should say of itself.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let fault = self.shelf.fault.as_ref()?;
+        Some(format!("sns: the spool: {fault}"))
+    }
+}
+
+impl Engine {
+    pub(super) fn pushed(&mut self, now: Now, push: Push) {
+        match push {
+            Push::Notice(arrived) => self.arrived(now, *arrived),
+            Push::Confirm {
+                delivery,
+                message_id,
+                topic_arn,
+                token,
+            } => self.confirm(now, delivery, message_id, topic_arn, token),
+            Push::Ended {
+                delivery,
+                message_id,
+                topic_arn,
+            } => self.ended(now, delivery, message_id, &topic_arn),
+        }
+    }
+
+    fn arrived(&mut self, now: Now, arrived: Arrived) {
+        let Arrived {
+            delivery,
+            notice,
+            record,
+            subscription_arn,
+        } = arrived;
+        let id = notice.message_id;
+        if self.stopping.is_some() {
+            self.refuse_push(now, delivery, notice.topic_arn);
+        } else if let Some(entry) = self.pushes.hand.entry_of(id) {
+            if entry.is_safe() {
+                self.answer(delivery);
+            } else {
+                let until = now.mono.after(BROKER_WAIT);
+                entry.wait_for(delivery, record, until);
+            }
+        } else if !self.pushes.shelf.wait_for(id, delivery) {
+            if self.pushes.repeats.contains(id, now.mono) {
+                self.answer(delivery);
+            } else if self.may_take(record.len()) {
+                let until = now.mono.after(BROKER_WAIT);
+                let entry = hand::Entry::arrived(id, delivery, record, until);
+                self.take(now, notice, subscription_arn, entry);
+            } else {
+                self.shelve(now, delivery, id, notice.topic_arn, record);
+            }
+        }
+    }
+
+    /// Whether a message may go to the broker at once, past the spool.
+    fn may_take(&self, bytes: usize) -> bool {
+        self.broker.connected && !self.pushes.shelf.has_unread() && self.pushes.hand.has_room(bytes)
+    }
+
+    /// Joins a message with the state and lets its publications go out.
+    fn take(
+        &mut self,
+        now: Now,
+        notice: Notice,
+        subscription_arn: Option<String>,
+        mut entry: hand::Entry,
+    ) {
+        self.note_message(now, &notice, subscription_arn);
+        self.list(&notice);
+        let message = self.tell_once(Once::Message(payload::message(&notice)));
+        entry.once.push(message);
+        self.join(now, &notice, &mut entry);
+        if let Some(source) = notice.wakes() {
+            self.polls.wake(source, now.mono);
+        }
+        self.pushes.hand.insert(entry);
+    }
+
+    /// Says that a message is safe.
+    fn answer(&mut self, delivery: DeliveryId) {
+        let refused = None;
+        self.effects.push(Effect::Answer { delivery, refused });
+    }
+
+    /// Says that a message cannot be kept now, so that it comes again.
+    fn refuse_push(&mut self, now: Now, delivery: DeliveryId, topic_arn: Option<String>) {
+        let reason = Reason::Busy;
+        self.effects.push(Effect::Answer {
+            delivery,
+            refused: Some(reason),
+        });
+        let count = 1;
+        self.refused(
+            now,
+            Refusals {
+                reason,
+                topic_arn,
+                count,
+            },
+        );
+    }
+
+    /// Lets time pass: what the broker has not taken goes to the spool, what is spooled comes
+    /// back when there is room.
+    pub(super) fn advance_pushes(&mut self, now: Now) {
+        if self.settings.topic_arns.is_empty() {
+            return;
+        }
+        self.advance_hand(now);
+        self.advance_confirmations(now);
+        if self.stopping.is_none() {
+            self.advance_shelf();
+        }
+    }
+
+    /// The listener works, or it does not.
+    pub(super) fn listener(&mut self, now: Now, result: Result<(), Fault>) {
+        self.note(
+            now,
+            crate::state::source::Source::Sns,
+            result,
+            Duration::ZERO,
+        );
+    }
+}

@@ -1,0 +1,223 @@
+//! What of the spool is known here: what is being written, what waits there, what may go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::spooling::{Opened, Seq, SpoolEvent, SpoolRequest, Spooled};
+use super::super::{Effect, Engine, Now};
+use super::hand::Entry;
+use crate::state::push::{DeliveryId, MessageId};
+
+/// So many delivered messages are released at a time, unless none is left.
+const RELEASED_AT_ONCE: u64 = 64;
+
+/// A message that is being written.
+#[derive(Debug)]
+struct Writing {
+    id: MessageId,
+    waiting: Vec<DeliveryId>,
+    topic_arn: Option<String>,
+}
+
+/// The engine's view of the spool.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    /// The next number; `None` until the spool is open.
+    next: Option<Seq>,
+    writing: BTreeMap<Seq, Writing>,
+    /// Whether something at or behind `read_from` waits to be read.
+    unread: bool,
+    reading: bool,
+    read_from: Seq,
+    /// Delivered before they were read back.
+    ahead: BTreeSet<Seq>,
+    released: Seq,
+    /// Why it cannot keep anything.
+    pub fault: Option<String>,
+}
+
+impl Shelf {
+    /// Whether messages wait that are older than one that comes now.
+    pub fn has_unread(&self) -> bool {
+        self.unread || !self.writing.is_empty()
+    }
+
+    /// Names a record that is about to be written.
+    pub fn take_number(&mut self) -> Option<Seq> {
+        let next = self.next.as_mut()?;
+        *next += 1;
+        Some(*next - 1)
+    }
+
+    /// One more delivery waits for a message that is being written. False when there is none.
+    pub fn wait_for(&mut self, id: MessageId, delivery: DeliveryId) -> bool {
+        let writing = self.writing.values_mut().find(|w| w.id == id);
+        writing.map(|w| w.waiting.push(delivery)).is_some()
+    }
+
+    /// Deliveries that wait, when nothing will be written any more.
+    pub fn give_up(&mut self) -> Vec<DeliveryId> {
+        let writing = std::mem::take(&mut self.writing);
+        writing.into_values().flat_map(|w| w.waiting).collect()
+    }
+}
+
+impl Engine {
+    /// Sends a message to the spool, past the broker.
+    pub(super) fn shelve(
+        &mut self,
+        now: Now,
+        delivery: DeliveryId,
+        id: MessageId,
+        topic_arn: Option<String>,
+        record: std::sync::Arc<[u8]>,
+    ) {
+        let Some(seq) = self.pushes.shelf.take_number() else {
+            self.refuse_push(now, delivery, topic_arn);
+            return;
+        };
+        let waiting = vec![delivery];
+        let writing = Writing {
+            id,
+            waiting,
+            topic_arn,
+        };
+        self.pushes.shelf.writing.insert(seq, writing);
+        let request = SpoolRequest::Append { seq, record };
+        self.effects.push(Effect::Spool(request));
+    }
+
+    pub(in crate::engine) fn spool_event(&mut self, now: Now, event: SpoolEvent) {
+        match event {
+            SpoolEvent::Opened(Ok(opened)) => self.spool_opened(now, opened),
+            SpoolEvent::Opened(Err(why)) => self.spool_failed(why),
+            SpoolEvent::Stored { seqs, result } => {
+                let good = result.is_ok();
+                match result {
+                    Ok(()) => self.spool_works(),
+                    Err(why) => self.spool_failed(why),
+                }
+                seqs.into_iter().for_each(|seq| self.stored(now, seq, good));
+            }
+            SpoolEvent::Read(records) => self.read_back(now, records),
+        }
+    }
+
+    fn spool_opened(&mut self, now: Now, opened: Opened) {
+        let shelf = &mut self.pushes.shelf;
+        shelf.next = Some(opened.next.max(shelf.next.unwrap_or_default()));
+        for (_, id) in &opened.pending {
+            self.pushes.repeats.insert(*id, now.mono);
+        }
+        let shelf = &mut self.pushes.shelf;
+        let Some((first, _)) = opened.pending.first() else {
+            shelf.released = shelf.released.max(opened.next.saturating_sub(1));
+            return;
+        };
+        shelf.released = shelf.released.max(first.saturating_sub(1));
+        shelf.read_from = if shelf.unread {
+            shelf.read_from.min(*first)
+        } else {
+            *first
+        };
+        shelf.unread = true;
+        let count = opened.pending.len();
+        self.log(
+            log::Level::Info,
+            format!("sns: {count} messages wait in the spool"),
+        );
+    }
+
+    fn spool_failed(&mut self, why: String) {
+        if self.pushes.shelf.fault.as_ref() != Some(&why) {
+            self.log(log::Level::Error, format!("sns: the spool: {why}"));
+            self.pushes.shelf.fault = Some(why);
+            self.told.agent_changed = true;
+        }
+    }
+
+    fn spool_works(&mut self) {
+        if self.pushes.shelf.fault.take().is_some() {
+            self.log(log::Level::Info, "sns: the spool works again");
+            self.told.agent_changed = true;
+        }
+    }
+
+    fn stored(&mut self, now: Now, seq: Seq, good: bool) {
+        let of_hand = self.pushes.hand.stored(seq, good);
+        let shelf = &mut self.pushes.shelf;
+        let mut topic_arn = None;
+        let mut waiting = of_hand;
+        if let Some(writing) = shelf.writing.remove(&seq) {
+            if good {
+                // What has a smaller number is in hand or delivered, unless it is unread too.
+                if !shelf.unread {
+                    shelf.read_from = shelf.read_from.max(seq);
+                }
+                shelf.unread = true;
+                self.pushes.repeats.insert(writing.id, now.mono);
+            }
+            (waiting, topic_arn) = (writing.waiting, writing.topic_arn);
+        }
+        for delivery in waiting {
+            match good {
+                true => self.answer(delivery),
+                false => self.refuse_push(now, delivery, topic_arn.clone()),
+            }
+        }
+    }
+
+    fn read_back(&mut self, now: Now, records: Vec<Spooled>) {
+        self.pushes.shelf.reading = false;
+        self.pushes.shelf.unread = !records.is_empty();
+        for Spooled { seq, notice } in records {
+            let shelf = &mut self.pushes.shelf;
+            if seq < shelf.read_from {
+                continue;
+            }
+            shelf.read_from = seq + 1;
+            if shelf.ahead.remove(&seq) || self.pushes.hand.holds(seq) {
+                continue;
+            }
+            if let Some(notice) = notice {
+                let entry = Entry::spooled(notice.message_id, seq);
+                self.take(now, notice, None, entry);
+            }
+        }
+    }
+
+    /// The broker has taken a spooled message.
+    pub(super) fn delivered(&mut self, seq: Seq) {
+        let shelf = &mut self.pushes.shelf;
+        if shelf.unread && seq >= shelf.read_from {
+            shelf.ahead.insert(seq);
+        }
+    }
+
+    /// Reads on when there is room, and lets go of what is delivered.
+    pub(super) fn advance_shelf(&mut self) {
+        let (shelf, hand) = (&mut self.pushes.shelf, &self.pushes.hand);
+        let Some(next) = shelf.next else {
+            return;
+        };
+        let wants = shelf.unread && !shelf.reading && self.broker.connected;
+        if wants && hand.is_half_empty() {
+            shelf.reading = true;
+            let from = shelf.read_from;
+            self.effects
+                .push(Effect::Spool(SpoolRequest::Read { from }));
+        }
+        let waits = [
+            hand.first_seq(),
+            shelf.writing.keys().next().copied(),
+            shelf.unread.then_some(shelf.read_from),
+        ];
+        let first = waits.into_iter().flatten().min();
+        let up_to = first.unwrap_or(next).saturating_sub(1);
+        let enough = first.is_none() || up_to >= shelf.released + RELEASED_AT_ONCE;
+        if up_to > shelf.released && enough {
+            shelf.released = up_to;
+            let request = SpoolRequest::Release { up_to };
+            self.effects.push(Effect::Spool(request));
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What subscribers see of pushed messages.
+
+use super::super::outbox::Once;
+use super::super::{Engine, Now};
+use super::hand::Entry;
+use super::{LISTED_MAX, REFUSAL_LOG_INTERVAL, SHOW_INTERVAL};
+use crate::state::model::Id;
+use crate::state::push::{Meaning, Notice, PushedAlarm, PushedEvent, Reason, Reference, Refusals};
+use crate::state::subscription::Subscription;
+use crate::topics::event::Happening;
+use crate::topics::memory::Listed;
+use crate::topics::{Topic, push as payload};
+
+/// Of a message that concerns none of the topics that were asked for, no topic can be told.
+/// A stranger's `GET` is no message at all; everything else may have been meant for us.
+fn concerns_all(reason: Reason) -> bool {
+    !matches!(reason, Reason::Method | Reason::Http)
+}
+
+impl Engine {
+    /// The topics that are there from the first moment.
+    pub(in crate::engine) fn begin_pushes(&mut self) {
+        if self.settings.topic_arns.is_empty() {
+            return;
+        }
+        self.outbox.touch(Topic::Messages);
+        let names: Vec<Id> = self.pushes.subscriptions.keys().cloned().collect();
+        for name in names {
+            self.outbox.touch(Topic::Subscription(name));
+        }
+    }
+
+    pub(super) fn note_message(
+        &mut self,
+        now: Now,
+        notice: &Notice,
+        subscription_arn: Option<String>,
+    ) {
+        self.pushes.accepted += 1;
+        let at = self.aws_now(now);
+        let topic_arn = notice.topic_arn.as_deref().unwrap_or_default();
+        if let Some((name, subscription)) = self.pushes.subscription(topic_arn) {
+            let topic = Topic::Subscription(name.clone());
+            subscription.accept(at, subscription_arn);
+            self.pushes.dirty.insert(topic);
+        }
+    }
+
+    /// Puts a message at the head of `sns/messages`.
+    pub(super) fn list(&mut self, notice: &Notice) {
+        let id = notice.message_id;
+        let latest = &mut self.pushes.latest;
+        if latest.iter().any(|listed| listed.id == id) {
+            return;
+        }
+        if latest.is_full() {
+            latest.pop_back();
+        }
+        let json = payload::listed(notice);
+        // There is room: the last was dropped.
+        let _ = latest.push_front(Listed { id, json });
+        self.pushes.dirty.insert(Topic::Messages);
+    }
+
+    /// Takes up the list that the broker's store remembers, behind what has come since.
+    pub(in crate::engine) fn adopt_listed(&mut self, now: Now, remembered: Vec<Listed>) {
+        for listed in remembered.into_iter().take(LISTED_MAX) {
+            self.pushes.repeats.insert(listed.id, now.mono);
+            let latest = &mut self.pushes.latest;
+            if latest.iter().all(|other| other.id != listed.id) {
+                // A full list has newer ones.
+                let _ = latest.push_back(listed);
+            }
+        }
+    }
+
+    /// Takes up what the broker's store remembers of a subscription that is still wanted.
+    pub(in crate::engine) fn adopt_subscription(&mut self, remembered: Subscription) {
+        let topic_arn = remembered.topic_arn.clone();
+        if let Some((_, subscription)) = self.pushes.subscription(&topic_arn) {
+            subscription.adopt(remembered);
+        }
+    }
+
+    /// Joins what a message tells with what is known.
+    pub(super) fn join(&mut self, now: Now, notice: &Notice, entry: &mut Entry) {
+        match &notice.meaning {
+            Meaning::Alarm(alarm) => self.join_alarm(now, notice, alarm, entry),
+            Meaning::Event(event) => {
+                let happening = self.happening(notice, event);
+                entry.once.push(self.tell_once(Once::Event(happening)));
+            }
+        }
+    }
+
+    fn join_alarm(&mut self, now: Now, notice: &Notice, alarm: &PushedAlarm, entry: &mut Entry) {
+        let _ = (now, notice, alarm, entry);
+    }
+
+    fn happening(&self, notice: &Notice, event: &PushedEvent) -> Happening {
+        let (channel_id, endpoint_id) = self.whom(&event.about);
+        Happening {
+            id: Some(notice.message_id.to_string()),
+            event_type: event.event_type.as_str(),
+            time: event.time,
+            source: notice.via.as_str(),
+            channel_id,
+            endpoint_id,
+            alarm: None,
+            state: event.state.clone(),
+            previous_state: event.previous_state.clone(),
+            summary: event.summary.clone(),
+            detail: Some(event.detail.clone()),
+        }
+    }
+
+    /// The channel and endpoint that references name, as far as they are known.
+    fn whom(&self, about: &[Reference]) -> (Option<Id>, Option<Id>) {
+        let endpoint = about.iter().find_map(|reference| match reference {
+            Reference::Arn(arn) => {
+                let mut all = self.inventory.endpoints();
+                all.find(|e| e.arn.as_deref() == Some(arn.as_str()))
+            }
+            Reference::Endpoint(id) => self.inventory.endpoint(id),
+            Reference::Channel(_) => None,
+        });
+        let channel = about.iter().find_map(|reference| match reference {
+            Reference::Arn(arn) => {
+                let mut all = self.inventory.channels();
+                all.find(|c| c.arn.as_deref() == Some(arn.as_str()))
+            }
+            Reference::Channel(id) => self.inventory.channel(id),
+            Reference::Endpoint(_) => None,
+        });
+        let of_endpoint = || endpoint.and_then(|e| e.channel_id.clone());
+        let channel_id = channel.map(|c| c.id.clone()).or_else(of_endpoint);
+        (channel_id, endpoint.map(|e| e.id.clone()))
+    }
+
+    /// Something was refused.
+    pub(in crate::engine) fn refused(&mut self, now: Now, refusals: Refusals) {
+        let Refusals {
+            reason,
+            topic_arn,
+            count,
+        } = refusals;
+        *self.pushes.refused.entry(reason).or_default() += count;
+        let named = topic_arn.as_deref();
+        let whose = self.pushes.subscriptions.iter_mut().filter(|(_, s)| {
+            named.map_or_else(|| concerns_all(reason), |named| s.topic_arn == named)
+        });
+        for (name, subscription) in whose {
+            subscription.reject(reason, count);
+            self.pushes.dirty.insert(Topic::Subscription(name.clone()));
+        }
+        let unlogged = self.pushes.unlogged.entry(reason);
+        unlogged.or_insert((now.mono, 0)).1 += count;
+        self.log_refusals(now);
+    }
+
+    /// Logs refusals, each reason at most once in its interval.
+    pub(in crate::engine) fn log_refusals(&mut self, now: Now) {
+        let mut lines = Vec::new();
+        for (reason, (from, count)) in &mut self.pushes.unlogged {
+            if *count > 0 && *from <= now.mono {
+                *from = now.mono.after(REFUSAL_LOG_INTERVAL);
+                let times = std::mem::take(count);
+                let (word, why) = (reason.as_str(), reason.explain());
+                lines.push(format!("sns: refused {times} requests ({word}): {why}"));
+            }
+        }
+        for line in lines {
+            self.log(log::Level::Warn, line);
+        }
+    }
+
+    /// Shows what has changed, at most once in its interval.
+    pub(in crate::engine) fn show_pushes(&mut self, now: Now) {
+        if self.pushes.dirty.is_empty() || self.pushes.show_at > now.mono {
+            return;
+        }
+        self.pushes.show_at = now.mono.after(SHOW_INTERVAL);
+        for topic in std::mem::take(&mut self.pushes.dirty) {
+            self.outbox.touch(topic);
+        }
+    }
+
+    pub(in crate::engine) fn render_messages(&self) -> String {
+        payload::messages(self.pushes.latest.iter().map(|listed| listed.json.as_str()))
+    }
+
+    pub(in crate::engine) fn render_subscription(&self, name: &Id) -> Option<String> {
+        self.pushes
+            .subscriptions
+            .get(name)
+            .map(payload::subscription)
+    }
+
+    /// Notifications taken, and what was refused by reason.
+    pub(in crate::engine) fn pushed_counts(
+        &self,
+    ) -> (u64, &std::collections::BTreeMap<Reason, u64>) {
+        (self.pushes.accepted, &self.pushes.refused)
+    }
+
+    pub(in crate::engine) fn wants_pushes(&self) -> bool {
+        !self.settings.topic_arns.is_empty()
+    }
+}

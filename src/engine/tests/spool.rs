@@ -1,0 +1,72 @@
+//! A spool that keeps its records in a map.
+
+use std::collections::BTreeMap;
+
+use crate::engine::spooling::{Opened, Seq, SpoolEvent, SpoolRequest, Spooled};
+use crate::state::push::Notice;
+
+/// Records told at a time.
+const READ_MAX: usize = 3;
+
+/// See the module's text. It outlives a crash of the agent.
+#[derive(Clone, Default)]
+pub struct Spool {
+    /// What each record says; a record is the place of its notice here.
+    pub notices: Vec<Notice>,
+    pub records: BTreeMap<Seq, u8>,
+    pub aside: Vec<Seq>,
+    pub full: bool,
+    last: Seq,
+}
+
+impl Spool {
+    /// A record of this notice.
+    pub fn record(&mut self, notice: &Notice) -> std::sync::Arc<[u8]> {
+        self.notices.push(notice.clone());
+        [self.notices.len() as u8 - 1].into()
+    }
+
+    pub fn open(&self) -> SpoolEvent {
+        let pending = self.records.iter();
+        let pending = pending.map(|(seq, at)| (*seq, self.notices[usize::from(*at)].message_id));
+        SpoolEvent::Opened(Ok(Opened {
+            pending: pending.collect(),
+            next: self.last + 1,
+        }))
+    }
+
+    pub fn carry_out(&mut self, request: SpoolRequest) -> Option<SpoolEvent> {
+        match request {
+            SpoolRequest::Append { seq, .. } if self.full => Some(SpoolEvent::Stored {
+                seqs: vec![seq],
+                result: Err("the disk is full".into()),
+            }),
+            SpoolRequest::Append { seq, record } => {
+                assert!(seq > self.last, "numbers rise: {seq} after {}", self.last);
+                self.last = seq;
+                self.records.insert(seq, record[0]);
+                Some(SpoolEvent::Stored {
+                    seqs: vec![seq],
+                    result: Ok(()),
+                })
+            }
+            SpoolRequest::Read { from } => {
+                let from = self.records.range(from..).take(READ_MAX);
+                let spooled = from.map(|(seq, at)| Spooled {
+                    seq: *seq,
+                    notice: Some(self.notices[usize::from(*at)].clone()),
+                });
+                Some(SpoolEvent::Read(spooled.collect()))
+            }
+            SpoolRequest::Release { up_to } => {
+                self.records.retain(|seq, _| *seq > up_to);
+                None
+            }
+            SpoolRequest::SetAside { seq } => {
+                assert!(self.records.contains_key(&seq), "{seq} is there");
+                self.aside.push(seq);
+                None
+            }
+        }
+    }
+}
