@@ -15,3 +15,7 @@ mod caller;
 mod metrics;
 #[path = "peers/services.rs"]
 mod services;
+#[path = "peers/signatures.rs"]
+mod signatures;
+#[path = "peers/sns.rs"]
+mod sns;
