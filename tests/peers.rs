@@ -7,10 +7,14 @@ mod region;
 #[path = "support/mod.rs"]
 mod support;
 
+#[path = "peers/alarms.rs"]
+mod alarms;
 #[path = "peers/brokers.rs"]
 mod brokers;
 #[path = "peers/caller.rs"]
 mod caller;
+#[path = "peers/endpoint.rs"]
+mod endpoint;
 #[path = "peers/metrics.rs"]
 mod metrics;
 #[path = "peers/services.rs"]

@@ -85,7 +85,7 @@ pub fn carry_out(world: &mut World, request: &Request, seen: &Seen) -> Option<De
         "Unsubscribe" => {
             let arn = to_end(world, request, is_signed).ok()?.arn.clone();
             let message = world.end_subscription(&arn);
-            // Whoever signs is told by the answer; the token of a message is for mistakes.
+            // SNS writes to the endpoint only when nobody signed: then it may be a mistake.
             message.filter(|_| !is_signed)
         }
         _ => None,
