@@ -7,11 +7,19 @@ mod region;
 #[path = "support/mod.rs"]
 mod support;
 
+#[path = "peers/alarms.rs"]
+mod alarms;
 #[path = "peers/brokers.rs"]
 mod brokers;
 #[path = "peers/caller.rs"]
 mod caller;
+#[path = "peers/endpoint.rs"]
+mod endpoint;
 #[path = "peers/metrics.rs"]
 mod metrics;
 #[path = "peers/services.rs"]
 mod services;
+#[path = "peers/signatures.rs"]
+mod signatures;
+#[path = "peers/sns.rs"]
+mod sns;

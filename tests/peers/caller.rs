@@ -43,8 +43,18 @@ impl Reply {
         self.headers.get(name).map_or("", |v| v.to_str().unwrap())
     }
 
+    /// The text of an element of XML, or nothing.
+    pub fn element(&self, name: &str) -> &str {
+        let begun = self.body.split_once(&format!("<{name}>"));
+        let ended = begun.and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));
+        ended.map_or("", |(text, _)| text)
+    }
+
     /// AWS's code, wherever the protocol puts it.
     pub fn code(&self) -> String {
+        if self.header("content-type") == "text/xml" {
+            return self.element("Code").to_owned();
+        }
         match self.header("x-amzn-errortype") {
             "" => {
                 let json = self.json();
@@ -96,8 +106,38 @@ impl Caller {
         reply.unwrap_or_else(|e| panic!("{operation}: {e}"))
     }
 
+    /// An operation of SNS, signed or not.
+    pub fn form(&self, is_signed: bool, parameters: &[(&str, &str)]) -> Reply {
+        let pairs = parameters.iter().map(|(name, value)| {
+            let bytes = value.bytes().map(|b| format!("%{b:02X}"));
+            format!("{name}={}", bytes.collect::<String>())
+        });
+        let body = pairs.collect::<Vec<_>>().join("&");
+        let request = http::Request::post(format!("{}/", self.url))
+            .header(
+                "content-type",
+                "application/x-www-form-urlencoded; charset=utf-8",
+            )
+            .body(body)
+            .unwrap();
+        let reply = match is_signed {
+            true => self.run(request, "sns"),
+            false => self.send(request),
+        };
+        reply.unwrap_or_else(|e| panic!("{parameters:?}: {e}"))
+    }
+
+    /// A `GET` that nobody signed.
+    pub fn get_unsigned(&self, url: &str) -> Result<Reply, ureq::Error> {
+        self.send(http::Request::get(url).body(String::new()).unwrap())
+    }
+
     fn run(&self, mut request: http::Request<String>, service: &str) -> Result<Reply, ureq::Error> {
         self.sign(&mut request, self.service.as_deref().unwrap_or(service));
+        self.send(request)
+    }
+
+    fn send(&self, request: http::Request<String>) -> Result<Reply, ureq::Error> {
         let mut response = self.agent.run(request)?;
         let limited = response.body_mut().with_config().limit(64 << 20);
         Ok(Reply {

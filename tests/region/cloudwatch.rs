@@ -226,14 +226,17 @@ fn kind(alarm: &Alarm) -> (&'static str, &'static str) {
     }
 }
 
-fn listed_alarm(world: &World, alarm: &Alarm) -> Value {
+/// As `DescribeAlarms` lists it.
+pub fn listed_alarm(world: &World, alarm: &Alarm) -> Value {
     let seconds = alarm.updated_ms as f64 / 1000.0;
     let mut listed = json!({
         "AlarmName": alarm.name,
         "AlarmArn": format!("arn:aws:cloudwatch:{}:{ACCOUNT}:alarm:{}", world.region, alarm.name),
         "AlarmConfigurationUpdatedTimestamp": 1_767_225_600.0,
         "ActionsEnabled": true,
-        "OKActions": [], "AlarmActions": [], "InsufficientDataActions": [],
+        "OKActions": alarm.actions,
+        "AlarmActions": alarm.actions,
+        "InsufficientDataActions": alarm.actions,
         "StateValue": alarm.state,
         "StateReason": alarm.reason,
         "StateUpdatedTimestamp": seconds,

@@ -10,7 +10,8 @@
 //! region.edit(|w| w.faults.add("ListChannels", 1, Fault::html(502)));
 //! ```
 //!
-//! A service is a file with `serve(world, request, seen)`, chosen in `server::route`.
+//! A service is a file with `serve(world, request, seen)`, chosen in `server::route`. What it
+//! would change is changed by `carry_out`, when no fault kept the request from being served.
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
@@ -23,6 +24,7 @@ pub mod refusal;
 pub mod series;
 pub mod server;
 pub mod sigv4;
+pub mod sns;
 pub mod token;
 pub mod world;
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::server::Answer;
+use super::sns;
 
 /// A request that AWS would not serve.
 pub struct Refusal {
@@ -25,9 +26,13 @@ impl Refusal {
     }
 
     /// As the service of this signing name writes it: `rest-json` carries the code in a header,
-    /// AWS JSON in the body, with the code of the older query protocol in a header.
+    /// AWS JSON in the body, with the code of the older query protocol in a header, and the
+    /// query protocol itself writes XML.
     pub fn answer(&self, service: &str) -> Answer {
         let (code, message) = (&self.code, &self.message);
+        if service == "sns" {
+            return sns::api::error(self);
+        }
         if service != "monitoring" {
             // API Gateway, which guards the REST services, writes its own refusals so.
             let member = if code == "AccessDeniedException" {

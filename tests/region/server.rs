@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -11,8 +11,9 @@ use super::door::Door;
 use super::faults::Fault;
 use super::refusal::Refusal;
 use super::sigv4;
+use super::sns::deliverer::Deliverer;
 use super::world::{ACCOUNT, World};
-use super::{cloudwatch, mediapackage};
+use super::{cloudwatch, mediapackage, sns};
 
 /// Requests that are remembered.
 const SEEN_MAX: usize = 4096;
@@ -55,6 +56,8 @@ pub struct Seen {
     pub start: Option<f64>,
     /// `EndTime`, seconds since 1970.
     pub end: Option<f64>,
+    /// Names and values that a request of the query API (SNS) carried.
+    pub parameters: Vec<(String, String)>,
 }
 
 /// A request as it came.
@@ -116,23 +119,30 @@ struct Inside {
     stop: Mutex<bool>,
     stopped: Condvar,
     slow: Mutex<Vec<JoinHandle<()>>>,
+    /// Starts with the first message.
+    deliverer: OnceLock<Deliverer>,
 }
 
 impl Region {
     /// Serves this world on a free loopback port.
-    pub fn start(world: World) -> Region {
+    pub fn start(mut world: World) -> Region {
         let server = tiny_http::Server::http("127.0.0.1:0").expect("a free loopback port");
         let address = server.server_addr().to_ip().expect("an IP listener");
         let door = Door::open(address).expect("a free loopback port");
+        let url = format!("http://{}", door.address);
+        if world.sns.url.is_empty() {
+            world.sns.url.clone_from(&url);
+        }
         let inside = Arc::new(Inside {
             world: Mutex::new(world),
             seen: Mutex::default(),
             stop: Mutex::new(false),
             stopped: Condvar::new(),
             slow: Mutex::default(),
+            deliverer: OnceLock::new(),
         });
         let mut region = Region {
-            url: format!("http://{}", door.address),
+            url,
             inside,
             server: Arc::new(server),
             door: Arc::new(Mutex::new(door)),
@@ -159,6 +169,12 @@ impl Region {
     /// Changes the world between two requests.
     pub fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         change(&mut lock(&self.inside.world))
+    }
+
+    /// What brings SNS's messages to their endpoints.
+    pub fn deliverer(&self) -> &Deliverer {
+        let threads = self.edit(|world| world.sns.threads);
+        self.inside.deliverer(threads)
     }
 
     /// The latest requests, oldest first.
@@ -241,6 +257,12 @@ impl Inside {
         let faulty = planned
             .as_ref()
             .and_then(|f| f.answer(&seen.service, &answer));
+        if seen.service == "sns" && seen.error.is_none() && faulty.is_none() {
+            let message = sns::api::carry_out(&mut world, request, &seen);
+            if let Some(message) = message {
+                self.deliverer(world.sns.threads).deliver(message);
+            }
+        }
         let in_delivery = planned.filter(|_| faulty.is_none());
         if let Some(faulty) = faulty {
             answer = faulty;
@@ -255,6 +277,10 @@ impl Inside {
         (answer, in_delivery, date, world.latency)
     }
 
+    fn deliverer(&self, threads: usize) -> &Deliverer {
+        self.deliverer.get_or_init(|| Deliverer::start(threads))
+    }
+
     /// Waits; true when the region stopped meanwhile.
     fn pause(&self, wait: Duration) -> bool {
         let waited = self
@@ -266,6 +292,11 @@ impl Inside {
 
 /// Checks who asks, then lets the service answer.
 fn route(world: &World, request: &Request, seen: &mut Seen) -> Result<Answer, Refusal> {
+    if let Some(operation) = sns::api::operation(request) {
+        seen.service = "sns".to_owned();
+        seen.operation = operation;
+        return sns::api::serve(world, request, seen);
+    }
     let target = request.header("x-amz-target");
     seen.service = if target.is_some() {
         "monitoring"
@@ -277,6 +308,16 @@ fn route(world: &World, request: &Request, seen: &mut Seen) -> Result<Answer, Re
         Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
         None => mediapackage::operation(request).to_owned(),
     };
+    authenticate(world, request, seen)?;
+    allowed(world, &seen.service, &seen.operation)?;
+    match seen.service.as_str() {
+        "monitoring" => cloudwatch::serve(world, request, seen),
+        _ => mediapackage::serve(world, request, seen),
+    }
+}
+
+/// Checks the signature, and that it is one for the service of `seen`.
+pub fn authenticate(world: &World, request: &Request, seen: &mut Seen) -> Result<(), Refusal> {
     let claim = sigv4::parse(request)?;
     seen.key_id = claim.key_id.clone();
     if claim.service != seen.service {
@@ -286,12 +327,7 @@ fn route(world: &World, request: &Request, seen: &mut Seen) -> Result<Answer, Re
         );
         return Err(Refusal::new(403, "InvalidSignatureException", &text));
     }
-    sigv4::verify(world, request, &claim)?;
-    allowed(world, &seen.service, &seen.operation)?;
-    match claim.service.as_str() {
-        "monitoring" => cloudwatch::serve(world, request, seen),
-        _ => mediapackage::serve(world, request, seen),
-    }
+    sigv4::verify(world, request, &claim)
 }
 
 fn allowed(world: &World, service: &str, operation: &str) -> Result<(), Refusal> {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::faults::Faults;
 use super::series::{Metrics, mix};
+use super::sns::{self, Sns};
 
 /// The account that everything belongs to.
 pub const ACCOUNT: &str = "123456789012";
@@ -57,6 +58,8 @@ pub const SECRETS: &[&str] = &[
     SPEKE_RESOURCE,
     SPEKE_IV,
     WHITELIST,
+    sns::TOKEN,
+    sns::UNSUBSCRIBE,
 ];
 
 /// A region of one account, as AWS holds it.
@@ -77,6 +80,8 @@ pub struct World {
     pub alarms: Vec<Alarm>,
     /// CloudWatch metrics.
     pub metrics: Metrics,
+    /// SNS.
+    pub sns: Sns,
     /// What stands in the dimensions `Channel` and `OriginEndpoint`.
     pub dimension: Dimension,
     /// How much one page holds.
@@ -260,6 +265,8 @@ pub struct Alarm {
     pub reason: String,
     /// Free text.
     pub description: Option<String>,
+    /// ARNs of the topics that are told about every change of the state.
+    pub actions: Vec<String>,
     /// When the state was set, milliseconds since 1970.
     pub updated_ms: i64,
     /// Laid over what is listed, member by member.
@@ -278,6 +285,7 @@ impl World {
             endpoints: Vec::new(),
             alarms: Vec::new(),
             metrics: Metrics::default(),
+            sns: Sns::default(),
             dimension: Dimension::Id,
             pages: Pages {
                 inventory: 1000,
@@ -482,6 +490,7 @@ impl Alarm {
             state: String::from("OK"),
             reason: String::from("Threshold Crossed: 1 datapoint was within the threshold."),
             description: Some(format!("Watches {name}")),
+            actions: Vec::new(),
             updated_ms: 1_767_225_600_125,
             overlay: Map::new(),
         }
