@@ -3,6 +3,7 @@
 pub mod check;
 mod clean;
 mod clock;
+mod listener;
 mod once;
 mod poller;
 pub mod signals;
@@ -25,6 +26,7 @@ use crate::state::time::{Mono, UnixMs};
 use crate::topics::{Names, Topic};
 
 use clock::Clock;
+use listener::Listener;
 use poller::Poller;
 use state_dir::StateDir;
 use threads::Threads;
@@ -52,7 +54,11 @@ const MADE_ON: UnixMs = UnixMs(1_795_305_600_000);
 pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     let clock = Clock::start();
     let state_dir = StateDir::open(&config)?;
-    let settings = settings(&config, Some(state_dir.agent_id().to_owned()), take_over);
+    let sns = config.sns.as_ref();
+    let settings = Settings {
+        topic_arns: sns.map(|sns| sns.topic_arns.clone()).unwrap_or_default(),
+        ..settings(&config, Some(state_dir.agent_id().to_owned()), take_over)
+    };
     let names = Names::new(&settings.base_topic, &settings.instance);
     let poller = poller(&config, clock, stop.clone())?;
     let status = names.of(&Topic::Status);
@@ -67,6 +73,8 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         runner.run(|news| drop(from_broker.send(Event::Broker(news))));
     })?;
     let reader = start_reader(&mut threads, &config, names.prefix(), &events, &stop)?;
+    let start = |sns| Listener::start(&mut threads, &config, sns, &poller, &events, &stop);
+    let listener = sns.map(start).transpose()?;
     let (stopped, watched) = (events, stop.clone());
     threads.spawn("stop", move || {
         while !watched.wait(Duration::from_secs(3600)) {}
@@ -78,6 +86,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         jobs,
         broker,
         reader,
+        listener,
         memory_at: None,
     };
     let mut engine = Engine::new(settings, clock.now());
@@ -87,6 +96,9 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     stop.request();
     poller.clients.interrupt();
     shell.broker.disconnect();
+    if let Some(listener) = &shell.listener {
+        listener.stop();
+    }
     drop(shell);
     drop(inbox);
     threads.join(JOIN_MAX);
@@ -203,6 +215,7 @@ struct Shell {
     jobs: Jobs,
     broker: mqtt::Broker,
     reader: SyncSender<StoreRequest>,
+    listener: Option<Listener>,
     memory_at: Option<Mono>,
 }
 
@@ -223,7 +236,10 @@ impl Shell {
             let wait = engine.deadline(now).since(now.mono);
             event = match inbox.recv_timeout(wait) {
                 Ok(event) => event,
-                Err(RecvTimeoutError::Timeout) => self.tick(),
+                Err(RecvTimeoutError::Timeout) => {
+                    let refusals = self.listener.as_ref().and_then(Listener::refusals);
+                    refusals.unwrap_or_else(|| self.tick())
+                }
                 // Every sender is gone: nothing will ever happen again.
                 Err(RecvTimeoutError::Disconnected) => Event::Stop,
             };
@@ -249,7 +265,11 @@ impl Shell {
                 // The engine never asks twice at a time.
                 let _ = self.reader.try_send(request);
             }
-            Effect::Answer { .. } | Effect::Confirm { .. } | Effect::Spool(_) => {}
+            Effect::Answer { .. } | Effect::Confirm { .. } | Effect::Spool(_) => {
+                if let Some(listener) = &self.listener {
+                    listener.carry_out(effect);
+                }
+            }
             // The loop's own.
             Effect::Finish(_) => {}
         }

@@ -23,7 +23,6 @@ enum Asked {
 use Asked::{Holds, NotFalse, Table, True};
 
 const UNBUILT: &[(Asked, &str)] = &[
-    (Table("sns"), "the SNS listener"),
     (Table("sqs"), "taking messages from a queue"),
     (Table("status"), "the local page"),
     (Table("credentials.iot"), "the AWS IoT credential provider"),

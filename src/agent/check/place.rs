@@ -23,7 +23,6 @@ pub fn config<W: Write>(report: &mut Report<W>, config: &Config) {
         ("vod", apis.vod),
         ("iot credentials", config.iot.is_some()),
         ("assume_role", config.assume_role.is_some()),
-        ("sns", config.sns.is_some()),
         ("sqs", config.sqs.is_some()),
         ("home_assistant", config.home_assistant.enabled),
         ("flat topics", config.mqtt.flat),

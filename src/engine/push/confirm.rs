@@ -14,6 +14,8 @@ use crate::topics::Topic;
 
 /// AWS gets its answer after this long at the latest.
 const ANSWER_WAIT: Duration = Duration::from_secs(8);
+/// A call that has not ended after this long is made again.
+const CALL_TIME_MAX: Duration = Duration::from_secs(60);
 /// Waits between two tries.
 const RETRY_FIRST: Duration = Duration::from_secs(2);
 const RETRY_MAX: Duration = Duration::from_secs(300);
@@ -27,7 +29,8 @@ pub struct Confirming {
     token: ConfirmToken,
     /// Deliveries, and when they have to be answered.
     waiting: Vec<(DeliveryId, Mono)>,
-    busy: bool,
+    /// The call that is under way counts as lost then.
+    busy_until: Option<Mono>,
     retry_at: Option<Mono>,
     failures: u32,
     began: Mono,
@@ -36,7 +39,7 @@ pub struct Confirming {
 impl Confirming {
     pub(super) fn deadline(&self) -> Option<Mono> {
         let answers = self.waiting.iter().map(|(_, until)| *until);
-        answers.chain(self.retry_at).min()
+        answers.chain(self.retry_at).chain(self.busy_until).min()
     }
 
     /// Deliveries that wait, when nothing will come of it.
@@ -66,7 +69,7 @@ impl Engine {
         let known = self.pushes.confirming.get_mut(&topic_arn);
         if let Some(known) = known.filter(|known| known.message_id == message_id) {
             known.waiting.push(waiting);
-            if !known.busy {
+            if known.busy_until.is_none() {
                 known.retry_at = Some(now.mono);
             }
             return;
@@ -79,7 +82,7 @@ impl Engine {
             message_id,
             token,
             waiting: vec![waiting],
-            busy: false,
+            busy_until: None,
             retry_at: Some(now.mono),
             failures: 0,
             began: now.mono,
@@ -95,8 +98,9 @@ impl Engine {
     pub(super) fn advance_confirmations(&mut self, now: Now) {
         let mut late = Vec::new();
         for (topic_arn, confirming) in &mut self.pushes.confirming {
-            if !confirming.busy && confirming.retry_at.is_some_and(|at| at <= now.mono) {
-                confirming.busy = true;
+            let due = |at: Option<Mono>| at.is_some_and(|at| at <= now.mono);
+            if due(confirming.retry_at) || due(confirming.busy_until) {
+                confirming.busy_until = Some(now.mono.after(CALL_TIME_MAX));
                 confirming.retry_at = None;
                 self.effects.push(Effect::Confirm {
                     message_id: confirming.message_id,
@@ -175,7 +179,7 @@ impl Engine {
             }
             return;
         }
-        confirming.busy = false;
+        confirming.busy_until = None;
         confirming.failures += 1;
         let random = self.rng.f64();
         let wait = backoff::delay(confirming.failures, RETRY_FIRST, RETRY_MAX, random);

@@ -10,6 +10,9 @@ use crate::state::push::{DeliveryId, MessageId};
 /// So many delivered messages are released at a time, unless none is left.
 const RELEASED_AT_ONCE: u64 = 64;
 
+/// Messages that are being written at the most: a disk that hangs shall not fill the memory.
+const WRITING_MAX: usize = 128;
+
 /// A message that is being written.
 #[derive(Debug)]
 struct Writing {
@@ -41,8 +44,11 @@ impl Shelf {
         self.unread || !self.writing.is_empty()
     }
 
-    /// Names a record that is about to be written.
+    /// Names a record that is about to be written; `None` when there is no room for it.
     pub fn take_number(&mut self) -> Option<Seq> {
+        if self.writing.len() >= WRITING_MAX {
+            return None;
+        }
         let next = self.next.as_mut()?;
         *next += 1;
         Some(*next - 1)

@@ -1,0 +1,365 @@
+//! The SNS listener's threads: the front that gathers requests, the workers that judge them,
+//! the one that asks SNS, and the spool's.
+//!
+//! ```text
+//! http ──▶ sns-1, sns-2 ──▶ engine ──▶ answers ──▶ http
+//!               └─▶ sns-aws ──▶┘  └──▶ spool ──▶ engine
+//! ```
+
+mod tally;
+
+use std::net::TcpListener;
+use std::sync::mpsc::{Receiver as Inbox, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use super::clock::Clock;
+use super::poller::Poller;
+use super::threads::Threads;
+use crate::aws::{self, Stop};
+use crate::config::{self, Config, Secret};
+use crate::engine::push::{Arrived, ConfirmToken, Push};
+use crate::engine::spooling::SpoolRequest;
+use crate::engine::{Effect, Event};
+use crate::error::Failure;
+use crate::http::{Answer, Answers, Front, Limits, Request, RequestId, Tls};
+use crate::sns::accepted::Accepted;
+use crate::sns::receiver::{Judged, Parked, Parts, Receiver, Settings};
+use crate::sns::spool;
+use crate::state::fault::{Fault, FaultKind};
+use crate::state::push::{MessageId, Reason};
+
+use tally::Tally;
+
+/// Requests that wait for a worker.
+const REQUESTS_MAX: usize = 64;
+/// What SNS is to be asked.
+const ASKS_MAX: usize = 64;
+/// Requests to the spool: more than the engine ever has under way.
+const SPOOL_REQUESTS_MAX: usize = 1024;
+/// How often a port that cannot be opened is tried again.
+const OPEN_INTERVAL: Duration = Duration::from_secs(10);
+/// The spool's folder in the instance's own.
+const SPOOL_FOLDER: &str = "spool";
+/// Names of the workers: a signature takes a fraction of a millisecond.
+const WORKERS: [&str; 2] = ["sns-1", "sns-2"];
+
+/// What the one thread that asks SNS is to do.
+enum Ask {
+    /// Fetch what this message is signed with, then judge it.
+    Certificate(RequestId, Box<Parked>),
+    /// Confirm a subscription.
+    Confirm(MessageId, String, Secret),
+}
+
+/// A handle on the listener for the loop.
+pub struct Listener {
+    answers: Arc<OnceLock<Answers>>,
+    asks: SyncSender<Ask>,
+    spool: SyncSender<SpoolRequest>,
+    tally: Arc<Tally>,
+}
+
+/// What every thread of the listener shares.
+#[derive(Clone)]
+struct Desk {
+    receiver: Arc<Receiver>,
+    answers: Arc<OnceLock<Answers>>,
+    asks: SyncSender<Ask>,
+    events: SyncSender<Event>,
+    tally: Arc<Tally>,
+    clock: Clock,
+}
+
+impl Listener {
+    /// Starts all of it. A port that cannot be opened is tried again and again.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub fn start(
+        threads: &mut Threads,
+        config: &Config,
+        sns: &config::Sns,
+        poller: &Poller,
+        events: &SyncSender<Event>,
+        stop: &Stop,
+    ) -> Result<Listener, Failure> {
+        let answers = Arc::new(OnceLock::new());
+        let (asks, asked) = sync_channel(ASKS_MAX);
+        let tally = Arc::new(Tally::new(events.clone()));
+        let settings = Settings::new(config, sns);
+        let desk = Desk {
+            receiver: Arc::new(Receiver::new(settings, poller.aws_clock.clone())),
+            answers: answers.clone(),
+            asks: asks.clone(),
+            events: events.clone(),
+            tally: tally.clone(),
+            clock: poller.clock,
+        };
+        let spool = start_spool(threads, config, events)?;
+        let clients = poller.clients.clone();
+        let asking = desk.clone();
+        threads.spawn("sns-aws", move || {
+            if let Some(service) = &clients.sns {
+                asked.into_iter().for_each(|ask| asking.ask(service, ask));
+            }
+        })?;
+        let (requests, inbox) = sync_channel(REQUESTS_MAX);
+        let inbox = Arc::new(Mutex::new(inbox));
+        for name in WORKERS {
+            let (working, inbox) = (desk.clone(), inbox.clone());
+            threads.spawn(name, move || working.work(&inbox))?;
+        }
+        let (sns, stop) = (sns.clone(), stop.clone());
+        threads.spawn("http", move || desk.listen(&sns, &requests, &stop))?;
+        Ok(Listener {
+            answers,
+            asks,
+            spool,
+            tally,
+        })
+    }
+
+    /// Carries out what the engine decides about pushed messages.
+    pub fn carry_out(&self, effect: Effect) {
+        match effect {
+            Effect::Answer { delivery, refused } => {
+                if let Some(answers) = self.answers.get() {
+                    answers.send(RequestId::from_u64(delivery), answer(refused));
+                }
+            }
+            Effect::Confirm {
+                message_id,
+                topic_arn,
+                token,
+            } => {
+                let ask = Ask::Confirm(message_id, topic_arn, Secret::new(token.0));
+                if self.asks.try_send(ask).is_err() {
+                    log::error!("sns: there is no room for a confirmation");
+                }
+            }
+            Effect::Spool(request) => {
+                // There is room by construction.
+                if self.spool.try_send(request).is_err() {
+                    log::error!("sns: the spool does not take a request");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What has been refused and not been told yet.
+    pub fn refusals(&self) -> Option<Event> {
+        self.tally.take().map(Event::Refused)
+    }
+
+    /// Ends the front; what is answered already still goes out.
+    pub fn stop(&self) {
+        if let Some(answers) = self.answers.get() {
+            answers.stop();
+        }
+    }
+}
+
+fn start_spool(
+    threads: &mut Threads,
+    config: &Config,
+    events: &SyncSender<Event>,
+) -> Result<SyncSender<SpoolRequest>, Failure> {
+    let (spool, requests) = sync_channel(SPOOL_REQUESTS_MAX);
+    let folder = super::state_dir::path(config).join(SPOOL_FOLDER);
+    let events = events.clone();
+    threads.spawn("spool", move || {
+        let decode = |record: &[u8]| Accepted::decode(record).map(|message| message.notice());
+        spool::run(
+            folder,
+            spool::Limits::default(),
+            decode,
+            requests,
+            |event| {
+                let _ = events.send(Event::Spool(event));
+            },
+        );
+    })?;
+    Ok(spool)
+}
+
+fn answer(refused: Option<Reason>) -> Answer {
+    match refused {
+        None => Answer::empty(200),
+        Some(reason) => Answer::text(reason.status(), format!("{}\n", reason.explain())),
+    }
+}
+
+/// What the front's own refusals are counted as.
+fn reason_of(status: u16) -> Reason {
+    match status {
+        413 => Reason::TooLarge,
+        503 => Reason::Busy,
+        _ => Reason::Http,
+    }
+}
+
+impl Desk {
+    /// The front's thread: opens the port and serves it until the stop.
+    fn listen(&self, sns: &config::Sns, requests: &SyncSender<Request>, stop: &Stop) {
+        while !stop.requested() {
+            let told = match self.open(sns) {
+                Ok(front) => {
+                    let _ = self.events.send(Event::Listener(Ok(())));
+                    log::info!("sns: listening on {}", sns.listen);
+                    let deliver = |request| match requests.try_send(request) {
+                        Ok(()) => Ok(()),
+                        Err(TrySendError::Full(request) | TrySendError::Disconnected(request)) => {
+                            Err(request)
+                        }
+                    };
+                    let refused = |status| self.tally.add(reason_of(status), None);
+                    let Err(error) = front.run(deliver, refused) else {
+                        return;
+                    };
+                    let what = format!("listening on {} ended: {error}", sns.listen);
+                    Fault::new(FaultKind::Network, what, "it is tried again")
+                }
+                Err(fault) => fault,
+            };
+            let _ = self.events.send(Event::Listener(Err(told)));
+            stop.wait(OPEN_INTERVAL);
+        }
+    }
+
+    fn open(&self, sns: &config::Sns) -> Result<Front, Fault> {
+        let tls = match (&sns.tls_cert_file, &sns.tls_key_file) {
+            (Some(cert_file), Some(key_file)) => {
+                let unusable = |what| Fault::new(FaultKind::Network, what, "");
+                Some(Tls::load(cert_file, key_file).map_err(unusable)?)
+            }
+            _ => None,
+        };
+        let bound = TcpListener::bind(sns.listen);
+        let front = bound.and_then(|listener| Front::new(listener, Limits::default(), tls));
+        let (front, answers) = front.map_err(|error| {
+            let what = format!("cannot listen on {}: {error}", sns.listen);
+            Fault::new(FaultKind::Network, what, "check [sns] listen")
+        })?;
+        // There is one front in the life of a process, unless its system calls fail.
+        let _ = self.answers.set(answers);
+        Ok(front)
+    }
+
+    /// A worker's thread.
+    fn work(&self, inbox: &Mutex<Inbox<Request>>) {
+        loop {
+            let next = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(request) = next else {
+                return;
+            };
+            let parts = Parts {
+                method: &request.method,
+                path: &request.path,
+                headers: &request.headers,
+                body: &request.body,
+                peer: request.peer,
+            };
+            let judged = self.receiver.judge(parts, self.clock.now().mono);
+            let id = request.id;
+            // Its body has been read; there may be others who want the room.
+            drop(request);
+            self.settle(id, judged);
+        }
+    }
+
+    /// The thread that asks SNS: one after the other.
+    fn ask(&self, service: &aws::Service, ask: Ask) {
+        match ask {
+            Ask::Certificate(id, parked) => {
+                let now = || self.clock.now().mono;
+                let judged = match self.receiver.resume(*parked, now()) {
+                    Judged::Fetch(parked) => {
+                        let fetched = aws::sns::certificate(service, parked.path());
+                        if let Err(fault) = &fetched {
+                            log::warn!("sns: no certificate: {fault}");
+                        }
+                        self.receiver.with_certificate(parked, fetched, now())
+                    }
+                    judged => judged,
+                };
+                self.settle(id, judged);
+            }
+            Ask::Confirm(message_id, topic_arn, token) => {
+                let confirmed = aws::sns::confirm_subscription(service, &topic_arn, &token);
+                if let Ok(confirmed) = &confirmed
+                    && let Some(why) = &confirmed.unsigned_because
+                {
+                    log::info!("sns: {topic_arn} was confirmed unsigned: {why}");
+                }
+                let result = confirmed.map(|confirmed| confirmed.subscription_arn);
+                self.tell(Event::Confirmed {
+                    message_id,
+                    topic_arn,
+                    result,
+                });
+            }
+        }
+    }
+
+    /// Carries out what was decided about a request.
+    fn settle(&self, id: RequestId, judged: Judged) {
+        let delivery = id.to_u64();
+        let push = match judged {
+            Judged::Fetch(parked) => {
+                let ask = Ask::Certificate(id, Box::new(parked));
+                let full = self.asks.try_send(ask).err();
+                let (TrySendError::Full(ask) | TrySendError::Disconnected(ask)) = (match full {
+                    None => return,
+                    Some(full) => full,
+                });
+                if let Ask::Certificate(id, parked) = ask {
+                    self.settle(id, parked.refuse(Reason::NoCertificate));
+                }
+                return;
+            }
+            Judged::Refused(refusal) => {
+                if let Some(answers) = self.answers.get() {
+                    answers.send(id, answer(Some(refusal.reason)));
+                }
+                self.tally.add(refusal.reason, refusal.topic_arn);
+                return;
+            }
+            Judged::Accepted {
+                message,
+                subscription_arn,
+            } => Push::Notice(Box::new(Arrived {
+                delivery,
+                notice: message.notice(),
+                record: message.encode().into(),
+                subscription_arn,
+            })),
+            Judged::Confirm {
+                message_id,
+                topic_arn,
+                token,
+            } => Push::Confirm {
+                delivery,
+                message_id,
+                topic_arn,
+                token: ConfirmToken(token.expose().to_owned()),
+            },
+            Judged::Unsubscribed {
+                message_id,
+                topic_arn,
+            } => Push::Ended {
+                delivery,
+                message_id,
+                topic_arn,
+            },
+        };
+        self.tell(Event::Push(push));
+    }
+
+    fn tell(&self, event: Event) {
+        // When the engine is gone, the front answers what is left with 503.
+        let _ = self.events.send(event);
+    }
+}
