@@ -204,6 +204,28 @@ fn after_a_failed_sync_nothing_goes_to_that_file() {
 }
 
 #[test]
+fn no_segment_is_begun_behind_one_that_could_not_be_cleaned() {
+    let sim = Sim::new(0);
+    let (mut spool, _) = opened(&sim, SMALL);
+    keep(&mut spool, [(1, record(1, 0))]);
+    sim.plan(|_, what, _| match what {
+        "sync" | "truncate" => Fate::Fails(ErrorKind::Other),
+        _ => Fate::Well,
+    });
+    assert!(spool.append(&batch([(2, record(2, 0))]))[0].result.is_err());
+    sim.plan(|_, what, _| match what {
+        "truncate" => Fate::Fails(ErrorKind::Other),
+        _ => Fate::Well,
+    });
+    assert!(spool.append(&batch([(3, record(3, 0))]))[0].result.is_err());
+    sim.heal();
+    keep(&mut spool, [(4, record(4, 0))]);
+    let one = framed_bytes(record(1, 0).len()) as usize;
+    assert_eq!(sim.content("00000000000000000001.segment").len(), one);
+    assert_eq!(read_seqs(&mut spool, 0), [1, 4]);
+}
+
+#[test]
 fn a_full_spool_refuses_and_takes_again_when_there_is_room() {
     let sim = Sim::new(0);
     let one = framed_bytes(record(1, 100).len());
