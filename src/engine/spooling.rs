@@ -14,8 +14,9 @@ pub type Seq = u64;
 #[derive(Clone, Debug, PartialEq)]
 pub enum SpoolRequest {
     /// Keep a record so that it survives a power loss. Answered by [`SpoolEvent::Stored`].
+    /// Where the spool could not be opened it is tried again first.
     Append {
-        /// Larger than all before it.
+        /// Larger than all before it, and at least [`Opened::next`].
         seq: Seq,
         /// The record.
         record: Arc<[u8]>,
@@ -40,24 +41,30 @@ pub enum SpoolRequest {
 /// What the spool says.
 #[derive(Clone, Debug)]
 pub enum SpoolEvent {
-    /// It is open; said once, before anything else. With an error it can keep nothing, and
-    /// tells what to do about it.
+    /// It is open; said before anything else. With an error it can keep nothing, and tells
+    /// what to do about it. Then it is said once more, and never with an error, when a later
+    /// append finds that it can be opened: before that append is answered. Numbers begin at
+    /// the new [`Opened::next`] then; an append with a smaller one is not kept.
     Opened(Result<Opened, String>),
-    /// These appends are safe, or none of them is.
+    /// These appends are safe, or none of them is. Appends that were asked for one after the
+    /// other may be answered together, and those that fail each for itself before them.
     Stored {
         /// Their numbers.
         seqs: Vec<Seq>,
         /// Why not.
         result: Result<(), String>,
     },
-    /// What a [`SpoolRequest::Read`] found.
+    /// What a [`SpoolRequest::Read`] found. Nothing: there is nothing from that number on, or
+    /// the disk cannot read it now, which is logged.
     Read(Vec<Spooled>),
 }
 
 /// What the spool holds when it is opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Opened {
-    /// What is to be read again, oldest first: number and message.
+    /// What is to be read again, oldest first: number and message. Of very many the newest;
+    /// the older ones are there too, and so are those that cannot be understood any more. So
+    /// the first read begins at 0.
     pub pending: Vec<(Seq, MessageId)>,
     /// A number larger than any that was ever used.
     pub next: Seq,
@@ -68,6 +75,7 @@ pub struct Opened {
 pub struct Spooled {
     /// Its number.
     pub seq: Seq,
-    /// What it holds; `None` when it cannot be understood any more: it was set aside.
+    /// What it holds; `None` when it cannot be understood any more: it was set aside. Of a
+    /// damaged part of the spool one such record is told, with the last number of that part.
     pub notice: Option<Notice>,
 }

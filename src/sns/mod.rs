@@ -1,1 +1,3 @@
 //! What SNS sends: envelopes, signatures, meaning, the spool.
+
+pub mod spool;
