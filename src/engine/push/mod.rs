@@ -142,7 +142,8 @@ impl Pushes {
     pub(super) fn deadline(&self) -> Option<Mono> {
         let show = (!self.dirty.is_empty()).then_some(self.show_at);
         let confirming = self.confirming.values().filter_map(Confirming::deadline);
-        let times = confirming.chain(show).chain(self.hand.deadline());
+        let spool = self.shelf.deadline();
+        let times = confirming.chain(show).chain(self.hand.deadline()).chain(spool);
         times.min()
     }
 
@@ -224,7 +225,7 @@ impl Engine {
 
     /// Whether a message may go to the broker at once, past the spool.
     fn may_take(&self, bytes: usize) -> bool {
-        self.broker.connected && !self.pushes.shelf.has_unread() && self.pushes.hand.has_room(bytes)
+        self.broker.connected && !self.pushes.shelf.has_older() && self.pushes.hand.has_room(bytes)
     }
 
     /// Joins a message with the state and lets its publications go out.
@@ -279,7 +280,7 @@ impl Engine {
         self.advance_hand(now);
         self.advance_confirmations(now);
         if self.stopping.is_none() {
-            self.advance_shelf();
+            self.advance_shelf(now);
         }
     }
 

@@ -1,15 +1,19 @@
 //! What of the spool is known here: what is being written, what waits there, what may go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::super::spooling::{Opened, Seq, SpoolEvent, SpoolRequest, Spooled};
 use super::super::{Effect, Engine, Now};
 use super::hand::Entry;
 use crate::state::push::{DeliveryId, MessageId};
+use crate::state::time::Mono;
 
 /// So many delivered messages are released at a time, unless none is left.
 const RELEASED_AT_ONCE: u64 = 64;
 
+/// What the disk could not read is tried again after this long.
+const READ_AGAIN: Duration = Duration::from_secs(10);
 /// Messages that are being written at the most: a disk that hangs shall not fill the memory.
 const WRITING_MAX: usize = 128;
 
@@ -27,10 +31,12 @@ pub struct Shelf {
     /// The next number; `None` until the spool is open.
     next: Option<Seq>,
     writing: BTreeMap<Seq, Writing>,
-    /// Whether something at or behind `read_from` waits to be read.
-    unread: bool,
+    /// The largest number that waits to be read, or has been read.
+    last: Seq,
     reading: bool,
     read_from: Seq,
+    /// Nothing is read before, where the disk could not be read.
+    read_at: Option<Mono>,
     /// Delivered before they were read back.
     ahead: BTreeSet<Seq>,
     released: Seq,
@@ -40,8 +46,17 @@ pub struct Shelf {
 
 impl Shelf {
     /// Whether messages wait that are older than one that comes now.
-    pub fn has_unread(&self) -> bool {
-        self.unread || !self.writing.is_empty()
+    pub fn has_older(&self) -> bool {
+        self.has_unread() || !self.writing.is_empty()
+    }
+
+    fn has_unread(&self) -> bool {
+        self.last > 0 && self.read_from <= self.last
+    }
+
+    /// When the disk is to be read again.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.read_at.filter(|_| self.has_unread())
     }
 
     /// Names a record that is about to be written; `None` when there is no room for it.
@@ -95,7 +110,11 @@ impl Engine {
     pub(in crate::engine) fn spool_event(&mut self, now: Now, event: SpoolEvent) {
         match event {
             SpoolEvent::Opened(Ok(opened)) => self.spool_opened(now, opened),
-            SpoolEvent::Opened(Err(why)) => self.spool_failed(why),
+            SpoolEvent::Opened(Err(why)) => {
+                // With the next message it is tried again.
+                self.pushes.shelf.next.get_or_insert(1);
+                self.spool_failed(why);
+            }
             SpoolEvent::Stored { seqs, result } => {
                 let good = result.is_ok();
                 match result {
@@ -115,17 +134,12 @@ impl Engine {
             self.pushes.repeats.insert(*id, now.mono);
         }
         let shelf = &mut self.pushes.shelf;
-        let Some((first, _)) = opened.pending.first() else {
+        let Some((last, _)) = opened.pending.last() else {
             shelf.released = shelf.released.max(opened.next.saturating_sub(1));
             return;
         };
-        shelf.released = shelf.released.max(first.saturating_sub(1));
-        shelf.read_from = if shelf.unread {
-            shelf.read_from.min(*first)
-        } else {
-            *first
-        };
-        shelf.unread = true;
+        // Of very many only the newest are named: so it is read from the beginning.
+        (shelf.last, shelf.read_from) = (shelf.last.max(*last), 0);
         let count = opened.pending.len();
         self.log(
             log::Level::Info,
@@ -156,10 +170,10 @@ impl Engine {
         if let Some(writing) = shelf.writing.remove(&seq) {
             if good {
                 // What has a smaller number is in hand or delivered, unless it is unread too.
-                if !shelf.unread {
+                if !shelf.has_unread() {
                     shelf.read_from = shelf.read_from.max(seq);
                 }
-                shelf.unread = true;
+                shelf.last = shelf.last.max(seq);
                 self.pushes.repeats.insert(writing.id, now.mono);
             }
             (waiting, topic_arn) = (writing.waiting, writing.topic_arn);
@@ -174,7 +188,8 @@ impl Engine {
 
     fn read_back(&mut self, now: Now, records: Vec<Spooled>) {
         self.pushes.shelf.reading = false;
-        self.pushes.shelf.unread = !records.is_empty();
+        let is_empty = records.is_empty();
+        self.pushes.shelf.read_at = is_empty.then(|| now.mono.after(READ_AGAIN));
         for Spooled { seq, notice } in records {
             let shelf = &mut self.pushes.shelf;
             if seq < shelf.read_from {
@@ -194,19 +209,20 @@ impl Engine {
     /// The broker has taken a spooled message.
     pub(super) fn delivered(&mut self, seq: Seq) {
         let shelf = &mut self.pushes.shelf;
-        if shelf.unread && seq >= shelf.read_from {
+        if shelf.has_unread() && seq >= shelf.read_from {
             shelf.ahead.insert(seq);
         }
     }
 
     /// Reads on when there is room, and lets go of what is delivered.
-    pub(super) fn advance_shelf(&mut self) {
+    pub(super) fn advance_shelf(&mut self, now: Now) {
         let (shelf, hand) = (&mut self.pushes.shelf, &self.pushes.hand);
         let Some(next) = shelf.next else {
             return;
         };
-        let wants = shelf.unread && !shelf.reading && self.broker.connected;
-        if wants && hand.is_half_empty() {
+        let wants = shelf.has_unread() && !shelf.reading && self.broker.connected;
+        let may = shelf.read_at.is_none_or(|at| at <= now.mono);
+        if wants && may && hand.is_half_empty() {
             shelf.reading = true;
             let from = shelf.read_from;
             self.effects
@@ -215,7 +231,7 @@ impl Engine {
         let waits = [
             hand.first_seq(),
             shelf.writing.keys().next().copied(),
-            shelf.unread.then_some(shelf.read_from),
+            shelf.has_unread().then_some(shelf.read_from),
         ];
         let first = waits.into_iter().flatten().min();
         let up_to = first.unwrap_or(next).saturating_sub(1);
