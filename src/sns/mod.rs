@@ -1,1 +1,8 @@
 //! What SNS sends: envelopes, signatures, meaning, the spool.
+
+pub mod accepted;
+mod json;
+pub mod meaning;
+pub mod redact;
+#[cfg(test)]
+mod tests;
