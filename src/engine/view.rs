@@ -330,7 +330,9 @@ impl Engine {
     pub(super) fn account_id(&self) -> Option<&str> {
         let channels = self.inventory.channels().filter_map(|c| c.arn.as_deref());
         let endpoints = self.inventory.endpoints().filter_map(|e| e.arn.as_deref());
-        let alarms = self.alarms.iter().map(|(_, alarm)| alarm.arn.as_str());
+        // A notification may be of another account; what a poll lists is ours.
+        let listed = self.alarms.iter().filter(|(_, alarm)| alarm.listed);
+        let alarms = listed.map(|(_, alarm)| alarm.arn.as_str());
         channels.chain(endpoints).chain(alarms).find_map(account_of)
     }
 
@@ -451,12 +453,14 @@ impl Engine {
                 channel_id: alarm.channel_id.clone(),
                 endpoint_id: alarm.endpoint_id.clone(),
                 alarm: Some(alarm.name.clone()),
-                summary: format!(
-                    "Alarm {} went from {} to {}.",
-                    alarm.name, change.from, change.to
-                ),
+                summary: match &change.from {
+                    Some(from) => {
+                        format!("Alarm {} went from {from} to {}.", alarm.name, change.to)
+                    }
+                    None => format!("Alarm {} is now {}.", alarm.name, change.to),
+                },
                 state: Some(change.to.clone()),
-                previous_state: Some(change.from.clone()),
+                previous_state: change.from.clone(),
             });
         }
     }

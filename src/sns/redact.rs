@@ -157,9 +157,13 @@ fn one_string(text: &str, at: usize, depth: usize, clean: &mut Clean) -> usize {
     let raw = text.get(at..end).unwrap_or_default();
     let colon = json::skip_space(text, end);
     if text.as_bytes().get(colon) == Some(&b':') {
-        clean.text.push_str(raw);
+        let key = json::string(raw);
+        clean.text.push_str(match key {
+            Some(_) => raw,
+            None => REDACTED_JSON,
+        });
         // A key that cannot be read may be called anything.
-        if json::string(raw).is_none_or(|key| is_secret(&key)) {
+        if key.is_none_or(|key| is_secret(&key)) {
             clean.text.push(':');
             clean.text.push_str(REDACTED_JSON);
             clean.changed = true;
@@ -205,22 +209,27 @@ fn is_secret(key: &str) -> bool {
 /// The text with `https://user:password@host` as `https://…@host`, and without URLs that end a
 /// subscription; `None` when it has neither.
 fn without_user_info(text: &str) -> Option<String> {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '\\');
     let mut out = String::new();
-    let mut taken = 0;
-    let mut from = 0;
+    let (mut taken, mut from, mut url_end) = (0, 0, 0);
     while let Some(found) = text.get(from..).and_then(|rest| rest.find("://")) {
         let after = from + found + 3;
         from = after;
         let rest = text.get(after..)?;
-        let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '\\');
-        let url = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        // One URL may have another in its query. Its end is looked for once.
+        if after >= url_end {
+            let url = &rest[..rest.find(ends).unwrap_or(rest.len())];
+            url_end = after + url.len();
+            if url.to_ascii_lowercase().contains(UNSUBSCRIBE_ACTION) {
+                out.push_str(text.get(taken..after)?);
+                out.push_str(REDACTED);
+                (taken, from) = (url_end, url_end);
+                continue;
+            }
+        }
+        let url = text.get(after..url_end)?;
         let authority = &url[..url.find(['/', '?', '#']).unwrap_or(url.len())];
-        if url.to_ascii_lowercase().contains(UNSUBSCRIBE_ACTION) {
-            out.push_str(text.get(taken..after)?);
-            out.push_str(REDACTED);
-            taken = after + url.len();
-            from = taken;
-        } else if let Some(end) = authority.rfind('@') {
+        if let Some(end) = authority.rfind('@') {
             out.push_str(text.get(taken..after)?);
             out.push_str(REDACTED);
             taken = after + end;
