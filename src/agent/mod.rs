@@ -3,7 +3,7 @@
 pub mod check;
 mod clean;
 mod clock;
-mod listener;
+// mod listener;
 mod once;
 mod poller;
 pub mod signals;
@@ -26,7 +26,7 @@ use crate::state::time::{Mono, UnixMs};
 use crate::topics::{Names, Topic};
 
 use clock::Clock;
-use listener::Listener;
+// use listener::Listener;
 use poller::Poller;
 use state_dir::StateDir;
 use threads::Threads;

@@ -282,6 +282,7 @@ impl Engine {
         self.ownership.account_checked = true;
         let before = self.ownership.account_id.replace(account.clone());
         let Some(before) = before.filter(|before| *before != account) else {
+            self.settle_alarms();
             return;
         };
         let prefix = self.names.prefix().trim_end_matches('/').to_owned();

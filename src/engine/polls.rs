@@ -351,21 +351,39 @@ impl Engine {
 
     fn take_alarms(&mut self, now: Now, began: Mono, listing: Vec<PolledAlarm>) {
         let (aws_now, wish) = (self.aws_now(now), &self.settings.wish);
-        let AlarmChanges {
-            touched,
-            removed,
-            changes,
-        } = self
+        let changes = self
             .alarms
             .apply(listing, began, aws_now, wish, &self.inventory);
-        touched
-            .into_iter()
-            .for_each(|key| self.outbox.touch(Topic::Alarm(key)));
-        removed
-            .iter()
-            .for_each(|key| self.outbox.remove(&Topic::Alarm(key.clone())));
-        self.tell_alarms(now, &changes);
+        self.show_alarms(&changes);
+        self.tell_alarms(now, &changes.changes);
+    }
+
+    /// Publishes what a poll or a notification changed.
+    pub(super) fn show_alarms(&mut self, changes: &AlarmChanges) {
+        for key in &changes.touched {
+            self.outbox.touch(Topic::Alarm(key.clone()));
+        }
+        for key in &changes.removed {
+            self.outbox.remove(&Topic::Alarm(key.clone()));
+        }
         self.told.review_all = true;
+    }
+
+    /// Clears alarms that no poll has shown and that nobody told of for long.
+    pub(super) fn expire_alarms(&mut self, now: Now) {
+        let removed = self.alarms.expire(now.mono);
+        if !removed.is_empty() {
+            self.show_alarms(&AlarmChanges {
+                removed,
+                ..AlarmChanges::default()
+            });
+        }
+    }
+
+    /// Sorts what was told before the account was known.
+    pub(super) fn settle_alarms(&mut self) {
+        let changes = self.alarms.settle_home(&self.home(), &self.inventory);
+        self.show_alarms(&changes);
     }
 
     pub(super) fn exists(&self, resource: &Resource) -> bool {

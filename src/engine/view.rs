@@ -101,6 +101,7 @@ impl Engine {
         if due || self.told.agent_changed {
             self.review_sources(now);
             self.log_refusals(now);
+            self.expire_alarms(now);
         }
         self.show_pushes(now);
         if due || std::mem::take(&mut self.told.review_all) {
@@ -341,7 +342,9 @@ impl Engine {
     pub(super) fn account_id(&self) -> Option<&str> {
         let channels = self.inventory.channels().filter_map(|c| c.arn.as_deref());
         let endpoints = self.inventory.endpoints().filter_map(|e| e.arn.as_deref());
-        let alarms = self.alarms.iter().map(|(_, alarm)| alarm.arn.as_str());
+        // A notification may be of another account; what a poll lists is ours.
+        let listed = self.alarms.iter().filter(|(_, alarm)| alarm.listed);
+        let alarms = listed.map(|(_, alarm)| alarm.arn.as_str());
         channels.chain(endpoints).chain(alarms).find_map(account_of)
     }
 
@@ -453,26 +456,28 @@ impl Engine {
 
     pub(super) fn tell_alarms(&mut self, now: Now, changes: &[AlarmChange]) {
         for change in changes {
-            let Some(alarm) = self.alarms.get(&change.name) else {
-                continue;
-            };
-            self.tell(Happening {
-                id: None,
-                detail: None,
-                event_type: "alarm",
-                time: alarm.updated_at.unwrap_or(self.aws_now(now)),
-                source: alarm.source.as_str(),
-                channel_id: alarm.channel_id.clone(),
-                endpoint_id: alarm.endpoint_id.clone(),
-                alarm: Some(alarm.name.clone()),
-                summary: format!(
-                    "Alarm {} went from {} to {}.",
-                    alarm.name, change.from, change.to
-                ),
-                state: Some(change.to.clone()),
-                previous_state: Some(change.from.clone()),
-            });
+            if let Some(happening) = self.alarm_happening(now, change) {
+                self.tell(happening);
+            }
         }
+    }
+
+    /// The change of an alarm that is kept.
+    pub(super) fn alarm_happening(&self, now: Now, change: &AlarmChange) -> Option<Happening> {
+        let alarm = self.alarms.get(&change.name)?;
+        Some(Happening {
+            id: None,
+            event_type: "alarm",
+            time: alarm.updated_at.unwrap_or(self.aws_now(now)),
+            source: alarm.source.as_str(),
+            channel_id: alarm.channel_id.clone(),
+            endpoint_id: alarm.endpoint_id.clone(),
+            alarm: Some(alarm.name.clone()),
+            state: Some(change.to.clone()),
+            previous_state: change.from.clone(),
+            summary: alarm_sentence(&alarm.name, change),
+            detail: None,
+        })
     }
 
     /// Tells a change of ingest; what was merely not known before is no change.
@@ -502,5 +507,13 @@ impl Engine {
             previous_state: Some(from.as_str().to_owned()),
             summary: format!("Ingest of channel {id} is {}.", to.as_str()),
         });
+    }
+}
+
+/// What happened to an alarm, in words.
+pub(super) fn alarm_sentence(name: &str, change: &AlarmChange) -> String {
+    match &change.from {
+        Some(from) => format!("Alarm {name} went from {from} to {}.", change.to),
+        None => format!("Alarm {name} is now {}.", change.to),
     }
 }

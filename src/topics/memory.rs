@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ONLINE;
-use super::name::level;
+use super::name::{alarm_level, level};
 use crate::state::alarms::{Alarm, Via};
 use crate::state::measure::Resource;
 use crate::state::polled::{AlarmKind, Dimension};
@@ -179,15 +179,14 @@ fn alarm(name_level: &str, payload: &[u8]) -> Option<Memory> {
         source: String,
     }
     let written: Written = serde_json::from_slice(payload).ok()?;
-    if level(&written.name) != name_level {
-        return None;
-    }
     let dimensions: Vec<Dimension> = written.dimensions.into_iter().collect();
-    Some(Memory::Alarm(Box::new(Alarm {
+    let alarm = Alarm {
         name: written.name.into(),
         arn: written.arn,
         account_id: written.account_id,
         region: written.region,
+        // In no level is there an @ but before the owner of another's alarm.
+        foreign: name_level.contains('@'),
         kind: AlarmKind::parse(&written.kind)?,
         state: written.state,
         previous_state: written.previous_state,
@@ -205,12 +204,17 @@ fn alarm(name_level: &str, payload: &[u8]) -> Option<Memory> {
         actions_suppressed: written.actions_suppressed,
         listed: written.listed,
         source: Via::parse(&written.source)?,
-    })))
+    };
+    // A NUL would make one name look like another with its owner; no poll shows another's.
+    let well = !alarm.name.contains('\u{0}') && !(alarm.foreign && alarm.listed);
+    let ours = well && alarm_level(&alarm.key()) == name_level;
+    ours.then(|| Memory::Alarm(Box::new(alarm)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::topics::{Names, Topic, payload};
 
     #[test]
     fn only_what_we_could_have_written_is_remembered() {
@@ -235,5 +239,81 @@ mod tests {
         }
         assert_eq!(recall("channel/a%20b/metrics", metrics), Some(mark));
         assert_eq!(recall("status", &[b'x'; 64 * 1024]), None);
+    }
+
+    /// A name as it is published, and as it is remembered.
+    fn again(name: &str, owner: Option<(&str, &str)>) -> Option<Alarm> {
+        let json = br#"{"name":"x","arn":"a","type":"metric","state":"OK","dimensions":{},
+            "updated_at":"2026-11-22T10:00:00.007Z","listed":false,"source":"sns"}"#;
+        let Some(Memory::Alarm(alarm)) = recall("alarm/x", json) else {
+            panic!("not remembered");
+        };
+        let alarm = Alarm {
+            name: name.into(),
+            account_id: owner.map(|(account, _)| account.to_owned()),
+            region: owner.map(|(_, region)| region.to_owned()),
+            foreign: owner.is_some(),
+            ..*alarm
+        };
+        let topic = Names::new("b", "i").of(&Topic::Alarm(alarm.key()));
+        let payload = payload::alarm(&alarm);
+        let level = topic.strip_prefix("b/i/").unwrap();
+        assert_eq!(level.matches('/').count(), 1, "{name:?}");
+        match recall(level, payload.as_bytes()) {
+            Some(Memory::Alarm(back)) => {
+                assert_eq!(*back, alarm, "{name:?}");
+                assert_eq!(back.key(), alarm.key());
+                Some(*back)
+            }
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn any_alarm_is_remembered_under_the_key_it_had() {
+        let ascii = (1..128_u8).map(|byte| char::from(byte).to_string());
+        let more = ["é", "\u{1f600}", "a@1.eu-west-1", "~", "a b/c#+%40"];
+        let long = ["a", "é", "/", "\u{1f600}"].map(|part| part.repeat(255));
+        let all: String = (1..128_u8).map(char::from).collect();
+        let names = ascii
+            .chain(more.map(str::to_owned))
+            .chain(long)
+            .chain([all]);
+        for name in names {
+            for owner in [None, Some(("210987654321", "us-gov-west-1"))] {
+                assert!(again(&name, owner).is_some(), "{name:?} {owner:?}");
+            }
+        }
+        // A NUL would make one name look like another with its owner.
+        assert_eq!(again("a\u{0}1.eu-west-1", None), None);
+        assert_eq!(again("a\u{0}b", Some(("1", "eu-west-1"))), None);
+    }
+
+    #[test]
+    fn an_alarm_below_anothers_topic_is_no_memory() {
+        let json = |account: &str, listed: bool| {
+            format!(
+                r#"{{"name":"x","arn":"a","account_id":{account},"region":"r","type":"metric",
+                "state":"OK","dimensions":{{}},"listed":{listed},"source":"sns"}}"#
+            )
+        };
+        let cases = [
+            ("alarm/x@1.r", json("\"1\"", false), true),
+            ("alarm/x@unknown.r", json("null", false), true),
+            ("alarm/x", json("\"1\"", false), true),
+            ("alarm/x@1.r", json("\"2\"", false), false),
+            ("alarm/x@1.q", json("\"1\"", false), false),
+            ("alarm/y@1.r", json("\"1\"", false), false),
+            ("alarm/x@", json("\"1\"", false), false),
+            // Polls show our own alarms only.
+            ("alarm/x@1.r", json("\"1\"", true), false),
+        ];
+        for (topic, payload, wanted) in cases {
+            assert_eq!(
+                recall(topic, payload.as_bytes()).is_some(),
+                wanted,
+                "{topic} {payload}"
+            );
+        }
     }
 }

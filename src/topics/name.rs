@@ -113,7 +113,7 @@ impl Names {
 }
 
 /// The level of an alarm. The part that tells a foreign account and region stays readable.
-fn alarm_level(key: &str) -> String {
+pub(super) fn alarm_level(key: &str) -> String {
     match key.rsplit_once('\u{0}') {
         Some((name, owner)) => format!("{}@{owner}", level(name)),
         None => level(key),

@@ -143,7 +143,10 @@ impl Pushes {
         let show = (!self.dirty.is_empty()).then_some(self.show_at);
         let confirming = self.confirming.values().filter_map(Confirming::deadline);
         let spool = self.shelf.deadline();
-        let times = confirming.chain(show).chain(self.hand.deadline()).chain(spool);
+        let times = confirming
+            .chain(show)
+            .chain(self.hand.deadline())
+            .chain(spool);
         times.min()
     }
 

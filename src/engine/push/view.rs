@@ -1,11 +1,15 @@
 //! What subscribers see of pushed messages.
 
 use super::super::outbox::Once;
+use super::super::view::alarm_sentence;
 use super::super::{Engine, Now};
 use super::hand::Entry;
 use super::{LISTED_MAX, REFUSAL_LOG_INTERVAL, SHOW_INTERVAL};
+use crate::state::alarms::{AlarmChange, Heard, Home, Pushed, Via};
 use crate::state::model::Id;
-use crate::state::push::{Meaning, Notice, PushedAlarm, PushedEvent, Reason, Reference, Refusals};
+use crate::state::push::{
+    EventType, Meaning, Notice, PushedAlarm, PushedEvent, Reason, Reference, Refusals,
+};
 use crate::state::subscription::Subscription;
 use crate::topics::event::Happening;
 use crate::topics::memory::Listed;
@@ -94,7 +98,48 @@ impl Engine {
     }
 
     fn join_alarm(&mut self, now: Now, notice: &Notice, alarm: &PushedAlarm, entry: &mut Entry) {
-        let _ = (now, notice, alarm, entry);
+        let heard = Heard {
+            via: notice.via,
+            now: now.mono,
+            aws_now: self.aws_now(now),
+        };
+        let (home, wish) = (self.home(), &self.settings.wish);
+        let told = match self.alarms.push(alarm, heard, wish, &home, &self.inventory) {
+            Pushed::Taken(changes) => {
+                for key in &changes.touched {
+                    entry.topics.push(Topic::Alarm(key.clone()));
+                }
+                self.show_alarms(&changes);
+                let told = changes.changes.iter();
+                told.filter_map(|change| self.alarm_happening(now, change))
+                    .collect()
+            }
+            Pushed::Off(change) => Vec::from_iter(change.map(|change| unkept(alarm, &change))),
+            Pushed::Excluded => Vec::new(),
+            Pushed::Ahead => {
+                let (name, at) = (&alarm.name, alarm.changed_at);
+                let text = format!("sns: alarm {name} says that it changed at {at}, in the future");
+                self.log(log::Level::Warn, text);
+                Vec::new()
+            }
+        };
+        for happening in told {
+            let happening = Happening {
+                id: Some(notice.message_id.to_string()),
+                source: notice.via.as_str(),
+                ..happening
+            };
+            entry.once.push(self.tell_once(Once::Event(happening)));
+        }
+    }
+
+    /// Whose alarms are ours, as far as it is known.
+    pub(in crate::engine) fn home(&self) -> Home {
+        let known = self.account_id().or(self.ownership.account_id.as_deref());
+        Home {
+            region: self.settings.region.clone(),
+            account_id: known.map(str::to_owned),
+        }
     }
 
     fn happening(&self, notice: &Notice, event: &PushedEvent) -> Happening {
@@ -205,5 +250,22 @@ impl Engine {
 
     pub(in crate::engine) fn wants_pushes(&self) -> bool {
         !self.settings.topic_arns.is_empty()
+    }
+}
+
+/// The change of an alarm that has no topic.
+fn unkept(alarm: &PushedAlarm, change: &AlarmChange) -> Happening {
+    Happening {
+        id: None,
+        event_type: EventType::Alarm.as_str(),
+        time: alarm.changed_at,
+        source: Via::Sns.as_str(),
+        channel_id: None,
+        endpoint_id: None,
+        alarm: Some(alarm.name.clone()),
+        state: Some(change.to.clone()),
+        previous_state: change.from.clone(),
+        summary: alarm_sentence(&alarm.name, change),
+        detail: None,
     }
 }

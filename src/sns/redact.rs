@@ -1,0 +1,240 @@
+//! What is passed through as it came, without its secrets and within a limit.
+//!
+//! A value is replaced by what its key is called. JSON inside strings is looked into as well,
+//! since messages are often wrapped; text that is no JSON keeps everything but the user
+//! information of URLs. What holds no secret keeps its digits and the order of its keys.
+
+use super::json;
+use crate::state::push::Passed;
+
+/// A message in JSON, escaped: with the other keys of `sns/message` it stays below the
+/// 120 KiB of a payload.
+pub const MESSAGE_BYTES_MAX: usize = 112 * 1024;
+/// A message in `sns/messages`.
+pub const LISTED_BYTES_MAX: usize = 1024;
+/// JSON within a string within JSON, and so on; what is deeper is replaced unread.
+const STRINGS_DEPTH_MAX: usize = 8;
+/// What is nested deeper is passed on as text: many readers would refuse it.
+const NESTING_MAX: usize = 100;
+
+/// What stands in place of a secret.
+const REDACTED: &str = "…";
+const REDACTED_JSON: &str = "\"…\"";
+/// A key that contains one of these has a secret for its value.
+const SECRET_WORDS: [&str; 5] = ["password", "secret", "token", "credential", "unsubscribe"];
+/// A key that ends so, underscores and hyphens left out, names a role.
+const ROLE_ENDING: &str = "rolearn";
+/// What a URL that ends a subscription says in its query.
+const UNSUBSCRIBE_ACTION: &str = "action=unsubscribe";
+
+/// A message without its secrets: an object or array as it is, anything else as a string.
+pub fn message(text: &str) -> Passed {
+    let (clean, is_container) = cleaned(text);
+    let json = match is_container {
+        true => clean,
+        false => json::quoted(&clean),
+    };
+    let whole = Passed {
+        json,
+        truncated: false,
+    };
+    cut(&whole, MESSAGE_BYTES_MAX)
+}
+
+/// The same as a JSON object, for the details of an event: what is none, or is too long,
+/// stands under `text`.
+pub fn object(text: &str) -> Passed {
+    const AROUND_BYTES: usize = r#"{"text":}"#.len();
+    let (clean, is_container) = cleaned(text);
+    if is_container && json::is_object(&clean) && clean.len() <= MESSAGE_BYTES_MAX {
+        return Passed {
+            json: clean,
+            truncated: false,
+        };
+    }
+    let (head, truncated) = head(&clean, MESSAGE_BYTES_MAX - AROUND_BYTES);
+    Passed {
+        json: format!(r#"{{"text":{head}}}"#),
+        truncated,
+    }
+}
+
+/// Free text without the user information of its URLs, and without JSON's secrets.
+pub fn text(text: &str) -> String {
+    cleaned(text).0
+}
+
+/// At most `max_bytes` of JSON. What is cut is a string of the head of its text.
+pub fn cut(passed: &Passed, max_bytes: usize) -> Passed {
+    if passed.json.len() <= max_bytes {
+        return passed.clone();
+    }
+    let (json, _) = match json::string(&passed.json) {
+        Some(text) => head(&text, max_bytes),
+        None => head(&passed.json, max_bytes),
+    };
+    Passed {
+        json,
+        truncated: true,
+    }
+}
+
+/// A JSON string of as much of the text as fits into `max_bytes`; and whether some did not.
+fn head(text: &str, max_bytes: usize) -> (String, bool) {
+    let room = max_bytes.saturating_sub(2);
+    let mut used = 0;
+    for (at, c) in text.char_indices() {
+        used += escaped_bytes(c);
+        if used > room {
+            return (json::quoted(&text[..at]), true);
+        }
+    }
+    (json::quoted(text), false)
+}
+
+/// The length of a character in a JSON string, as `serde_json` writes it.
+fn escaped_bytes(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..='\u{1f}' => 6,
+        _ => c.len_utf8(),
+    }
+}
+
+/// The text without secrets; and whether it is an object or array.
+fn cleaned(text: &str) -> (String, bool) {
+    if !json::is_container(text) {
+        return (
+            without_user_info(text).unwrap_or_else(|| text.to_owned()),
+            false,
+        );
+    }
+    let clean = container(text, 0);
+    (clean.text, clean.nesting <= NESTING_MAX)
+}
+
+/// JSON without its secrets, and without white space outside of strings.
+struct Clean {
+    text: String,
+    changed: bool,
+    /// The deepest nesting.
+    nesting: usize,
+}
+
+/// Goes through the tokens of an object or array. A string before a colon is a key, so no
+/// stack is needed to know where we are.
+fn container(text: &str, depth: usize) -> Clean {
+    let bytes = text.as_bytes();
+    let mut clean = Clean {
+        text: String::with_capacity(text.len()),
+        changed: false,
+        nesting: 0,
+    };
+    let (mut at, mut nesting) = (0, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        if *byte == b'"' {
+            at = one_string(text, at, depth, &mut clean);
+            continue;
+        }
+        match byte {
+            b'{' | b'[' => nesting += 1,
+            b'}' | b']' => nesting = nesting.saturating_sub(1),
+            _ => {}
+        }
+        clean.nesting = clean.nesting.max(nesting);
+        // Outside of strings JSON is ASCII.
+        if !byte.is_ascii_whitespace() {
+            clean.text.push(char::from(*byte));
+        }
+        at += 1;
+    }
+    clean
+}
+
+/// Takes over the string at `at`, and with a key that has a secret its value, too.
+fn one_string(text: &str, at: usize, depth: usize, clean: &mut Clean) -> usize {
+    let end = json::end_of_string(text, at);
+    let raw = text.get(at..end).unwrap_or_default();
+    let colon = json::skip_space(text, end);
+    if text.as_bytes().get(colon) == Some(&b':') {
+        let key = json::string(raw);
+        clean.text.push_str(match key {
+            Some(_) => raw,
+            None => REDACTED_JSON,
+        });
+        // A key that cannot be read may be called anything.
+        if key.is_none_or(|key| is_secret(&key)) {
+            clean.text.push(':');
+            clean.text.push_str(REDACTED_JSON);
+            clean.changed = true;
+            return json::end_of_value(text, json::skip_space(text, colon + 1));
+        }
+        return end;
+    }
+    match string_value(raw, depth) {
+        Some(other) => {
+            clean.text.push_str(&other);
+            clean.changed = true;
+        }
+        None => clean.text.push_str(raw),
+    }
+    end
+}
+
+/// What a string becomes that has a secret in it.
+fn string_value(raw: &str, depth: usize) -> Option<String> {
+    let is_plain = !raw.contains(['{', '[', '\\']) && !raw.contains("://");
+    if is_plain {
+        return None;
+    }
+    let Some(text) = json::string(raw) else {
+        return Some(REDACTED_JSON.to_owned());
+    };
+    if !json::is_container(&text) {
+        return without_user_info(&text).map(|text| json::quoted(&text));
+    }
+    if depth + 1 > STRINGS_DEPTH_MAX {
+        return Some(REDACTED_JSON.to_owned());
+    }
+    let inner = container(&text, depth + 1);
+    inner.changed.then(|| json::quoted(&inner.text))
+}
+
+fn is_secret(key: &str) -> bool {
+    let key = key.to_lowercase();
+    let letters: String = key.chars().filter(|c| !matches!(c, '_' | '-')).collect();
+    SECRET_WORDS.iter().any(|word| key.contains(word)) || letters.ends_with(ROLE_ENDING)
+}
+
+/// The text with `https://user:password@host` as `https://…@host`, and without URLs that end a
+/// subscription; `None` when it has neither.
+fn without_user_info(text: &str) -> Option<String> {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '\\');
+    let mut out = String::new();
+    let (mut taken, mut from, mut url_end) = (0, 0, 0);
+    while let Some(found) = text.get(from..).and_then(|rest| rest.find("://")) {
+        let after = from + found + 3;
+        from = after;
+        let rest = text.get(after..)?;
+        // One URL may have another in its query. Its end is looked for once.
+        if after >= url_end {
+            let url = &rest[..rest.find(ends).unwrap_or(rest.len())];
+            url_end = after + url.len();
+            if url.to_ascii_lowercase().contains(UNSUBSCRIBE_ACTION) {
+                out.push_str(text.get(taken..after)?);
+                out.push_str(REDACTED);
+                (taken, from) = (url_end, url_end);
+                continue;
+            }
+        }
+        let url = text.get(after..url_end)?;
+        let authority = &url[..url.find(['/', '?', '#']).unwrap_or(url.len())];
+        if let Some(end) = authority.rfind('@') {
+            out.push_str(text.get(taken..after)?);
+            out.push_str(REDACTED);
+            taken = after + end;
+        }
+    }
+    out.push_str(text.get(taken..)?);
+    (taken > 0).then_some(out)
+}
