@@ -206,8 +206,8 @@ fn alarm(name_level: &str, payload: &[u8]) -> Option<Memory> {
         source: Via::parse(&written.source)?,
     };
     // A NUL would make one name look like another with its owner; no poll shows another's.
-    let well = !alarm.name.contains('\u{0}') && !(alarm.foreign && alarm.listed);
-    let ours = well && alarm_level(&alarm.key()) == name_level;
+    let odd = alarm.name.contains('\u{0}') || alarm.foreign && alarm.listed;
+    let ours = !odd && alarm_level(&alarm.key()) == name_level;
     ours.then(|| Memory::Alarm(Box::new(alarm)))
 }
 

@@ -155,7 +155,7 @@ fn damaged_messages_keep_the_limits() {
         .ok()
         .and_then(|seed| seed.parse().ok());
     let seed: u64 = given.unwrap_or_else(|| fastrand::u64(..));
-    println!("SEED={seed}");
+    eprintln!("SEED={seed}");
     let mut rng = Rng::with_seed(seed);
     let noise = [
         "{", "}", "[", "]", "\"", "\\", ":", ",", "null", "0", "é", "\u{0}", "://", "@",

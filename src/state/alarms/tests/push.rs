@@ -25,7 +25,7 @@ fn run(heard: &[Word]) -> Held {
 
 #[test]
 fn the_newest_change_wins_and_is_told_once() {
-    let cases: [(&[Word], &str, &[&str]); 17] = [
+    let cases: [(&[Word], &str, &[&str]); 18] = [
         (
             &[Push("OK", "ALARM", 5), Poll("OK", 3)],
             "ALARM sns OK",
@@ -56,6 +56,15 @@ fn the_newest_change_wins_and_is_told_once() {
             ],
             "ALARM sns OK",
             &["OK>ALARM"],
+        ),
+        (
+            &[
+                Push("OK", "ALARM", 5),
+                Poll("OK", 5),
+                Push("OK", "ALARM", 5),
+            ],
+            "OK poll ALARM",
+            &["OK>ALARM", "ALARM>OK"],
         ),
         // The notification knows what was before.
         (

@@ -83,7 +83,7 @@ fn rng() -> Rng {
         .ok()
         .and_then(|seed| seed.parse().ok());
     let seed: u64 = given.unwrap_or_else(|| fastrand::u64(..));
-    println!("SEED={seed}");
+    eprintln!("SEED={seed}");
     Rng::with_seed(seed)
 }
 
