@@ -1,1 +1,5 @@
 //! What SNS sends: envelopes, signatures, meaning, the spool.
+
+pub mod accepted;
+pub mod envelope;
+mod json;
