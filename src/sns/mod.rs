@@ -1,5 +1,9 @@
 //! What SNS sends: envelopes, signatures, meaning, the spool.
 
 pub mod accepted;
+pub mod certificate;
+mod der;
 pub mod envelope;
 mod json;
+pub mod settings;
+pub mod verify;
