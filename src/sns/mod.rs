@@ -2,6 +2,7 @@
 
 pub mod accepted;
 pub mod certificate;
+pub mod certificates;
 mod der;
 pub mod envelope;
 mod json;
