@@ -103,7 +103,8 @@ impl Certificates {
             let certificate = self.kept.last().map(|kept| kept.certificate.clone());
             return certificate.map_or(Lookup::Fetch, Lookup::Kept);
         }
-        self.failures.retain(|failure| now.since(failure.at) < FAILURE_REMEMBERED);
+        self.failures
+            .retain(|failure| now.since(failure.at) < FAILURE_REMEMBERED);
         if let Some(failure) = self.failures.iter().find(|failure| failure.path == *path) {
             return Lookup::Refused(failure.reason);
         }
@@ -118,8 +119,13 @@ impl Certificates {
     }
 
     fn grant(&mut self, sender: Sender, now: Mono) -> bool {
-        self.fetches.retain(|(at, _)| now.since(*at) < FETCHES_PERIOD);
-        let own = self.fetches.iter().filter(|(_, other)| *other == sender).count();
+        self.fetches
+            .retain(|(at, _)| now.since(*at) < FETCHES_PERIOD);
+        let own = self
+            .fetches
+            .iter()
+            .filter(|(_, other)| *other == sender)
+            .count();
         let granted = self.fetches.len() < FETCHES_MAX && own < SENDER_FETCHES_MAX;
         if granted {
             self.fetches.push_back((now, sender));
@@ -307,7 +313,11 @@ mod tests {
         assert!(kept(&mut certificates, 0));
         certificates.proven(&path(200), &certificate(200));
         assert!(!kept(&mut certificates, 1));
-        assert!([0, 2, 3, 4, 5, 6, 7, 200].iter().all(|n| kept(&mut certificates, *n)));
+        assert!(
+            [0, 2, 3, 4, 5, 6, 7, 200]
+                .iter()
+                .all(|n| kept(&mut certificates, *n))
+        );
     }
 
     #[test]

@@ -6,5 +6,6 @@ pub mod certificates;
 mod der;
 pub mod envelope;
 mod json;
+pub mod receiver;
 pub mod settings;
 pub mod verify;
