@@ -281,7 +281,8 @@ fn proven(checked: Checked, received_at: UnixMs) -> Judged {
             message_id,
             topic_arn,
         },
-        _ => Judged::Accepted {
+        // `envelope::parse` gives every confirmation its token.
+        (Kind::Notification, _) | (Kind::SubscriptionConfirmation, None) => Judged::Accepted {
             message: Accepted {
                 message_id,
                 topic_arn: Some(topic_arn),
