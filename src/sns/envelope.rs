@@ -137,7 +137,7 @@ impl<'a> Fields<'a> {
         let mut reader = Reader::new(text);
         let mut fields = Fields::default();
         let mut seen: Vec<Cow<'a, str>> = Vec::new();
-        reader.expect(b'{')?;
+        reader.need(b'{')?;
         loop {
             let key = reader.key()?;
             if seen.contains(&key) || seen.len() == KEYS_MAX {
@@ -158,7 +158,7 @@ impl<'a> Fields<'a> {
                 break;
             }
         }
-        reader.expect(b'}')?;
+        reader.need(b'}')?;
         if reader.at_end() {
             Ok(fields)
         } else {

@@ -84,7 +84,7 @@ pub enum Judged {
 /// A message that waits for its certificate.
 #[derive(Clone, Debug)]
 pub struct Parked {
-    checked: Checked,
+    checked: Box<Checked>,
     sender: Sender,
 }
 
@@ -96,7 +96,7 @@ impl Parked {
 
     /// For when it cannot wait after all, say because the thread has no room.
     pub fn refuse(self, reason: Reason) -> Judged {
-        refuse(reason, self.checked)
+        refuse(reason, *self.checked)
     }
 }
 
@@ -169,7 +169,7 @@ impl Receiver {
     /// One thread that does this for one message after the other never fetches twice what
     /// several of them wait for.
     pub fn resume(&self, parked: Parked, now: Mono) -> Judged {
-        self.look_up(parked.checked, parked.sender, now)
+        self.look_up(*parked.checked, parked.sender, now)
     }
 
     fn look_up(&self, checked: Checked, sender: Sender, now: Mono) -> Judged {
@@ -177,7 +177,10 @@ impl Receiver {
         let found = self.certificates().look_up(path, sender, now, aws_now);
         match found {
             Lookup::Kept(certificate) => self.decide(checked, &certificate, now),
-            Lookup::Fetch => Judged::Fetch(Parked { checked, sender }),
+            Lookup::Fetch => Judged::Fetch(Parked {
+                checked: Box::new(checked),
+                sender,
+            }),
             Lookup::Refused(reason) => refuse(reason, checked),
         }
     }
@@ -189,7 +192,7 @@ impl Receiver {
         fetched: Result<Vec<u8>, Fault>,
         now: Mono,
     ) -> Judged {
-        let checked = parked.checked;
+        let checked = *parked.checked;
         match self.read(&checked.certificate, fetched, now) {
             Ok(certificate) => self.decide(checked, &certificate, now),
             Err(reason) => refuse(reason, checked),

@@ -346,10 +346,10 @@ pub fn teach(clock: &AwsClock, date: &str) {
 }
 
 /// Why it was refused; everything else is shown.
-pub fn reason(judged: Judged) -> Result<Reason, Judged> {
+pub fn reason(judged: Judged) -> Result<Reason, String> {
     match judged {
         Judged::Refused(refusal) => Ok(refusal.reason),
-        other => Err(other),
+        other => Err(format!("{other:?}")),
     }
 }
 
@@ -362,7 +362,7 @@ pub fn refused(kind: &str, wanted: Reason, fetched: bool, rows: &[(&str, Change)
             let mut rig = Rig::genuine(kind, version);
             change(&mut rig);
             let (judged, was_fetched) = rig.outcome();
-            let reason = reason(judged).unwrap_or_else(|judged| panic!("{name}: {judged:?}"));
+            let reason = reason(judged).unwrap_or_else(|judged| panic!("{name}: {judged}"));
             assert_eq!(
                 (reason, was_fetched),
                 (wanted, fetched),
