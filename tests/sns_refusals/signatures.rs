@@ -134,14 +134,16 @@ const KEY: &str = include_str!("../fixtures/sns/other.pem");
 fn a_certificate_for_something_else_is_refused() {
     const SMALL: &str = include_str!("../fixtures/sns/small.crt");
     const EC: &str = include_str!("../fixtures/sns/ec.crt");
+    const PSS: &str = include_str!("../fixtures/sns/pss.crt");
     const EXPIRED: &str = include_str!("../fixtures/sns/expired.crt");
     const FUTURE: &str = include_str!("../fixtures/sns/future.crt");
     const STRANGER: &str = include_str!("../fixtures/sns/stranger.crt");
-    let rows: [(&str, Change); 5] = [
+    let rows: [(&str, Change); 6] = [
         ("expired", |r| r.serves(EXPIRED)),
         ("not valid yet", |r| r.serves(FUTURE)),
         ("1024 bits", |r| r.sign(Key::Small).serves(SMALL)),
         ("no RSA", |r| r.serves(EC)),
+        ("RSA for PSS only", |r| r.serves(PSS)),
         ("another name", |r| r.serves(STRANGER)),
     ];
     fetched(NOTIFICATION, Reason::Certificate, &rows);

@@ -134,6 +134,23 @@ fn a_stranger_cannot_keep_the_genuine_sender_from_a_certificate() {
 }
 
 #[test]
+fn a_proven_certificate_outlives_all_that_strangers_bring() {
+    let (receiver, genuine) = (receiver(), Rig::genuine(NOTIFICATION, "1"));
+    let first = parked(genuine.judged_by(&receiver, at(0)));
+    assert!(accepted(&receiver.with_certificate(first, served(), at(0))));
+    let mut stranger = Rig::genuine(NOTIFICATION, "1");
+    stranger.set("Message", "forged");
+    for n in 2..50 {
+        stranger.set("SigningCertURL", &certificate_url(n));
+        let now = at(60 * u64::from(n));
+        let forged = parked(stranger.judged_by(&receiver, now));
+        let judged = receiver.with_certificate(forged, served(), now);
+        assert_eq!(reason(judged).unwrap(), Reason::Signature);
+    }
+    assert!(accepted(&genuine.judged_by(&receiver, at(6_000))));
+}
+
+#[test]
 fn a_wrong_signature_does_not_spoil_the_certificate() {
     let receiver = receiver();
     let mut forged = Rig::genuine(NOTIFICATION, "1");
@@ -195,7 +212,12 @@ fn with_the_time_unknown_a_message_is_neither_taken_nor_dropped() {
         reason(rig.judged_by(&receiver, at(0))).unwrap(),
         Reason::NoClock
     );
+    // Parked while the time was unknown, it is held against the time all the same.
+    old.set("SigningCertURL", &certificate_url(2));
+    let late = parked(old.judged_by(&receiver, at(0)));
     teach(&clock, "Sun, 22 Nov 2026 10:00:00 GMT");
+    let judged = receiver.with_certificate(late, served(), at(0));
+    assert_eq!(reason(judged).unwrap(), Reason::TooOld);
     assert!(accepted(&rig.judged_by(&receiver, at(0))));
     assert_eq!(
         reason(old.judged_by(&receiver, at(0))).unwrap(),
