@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use ureq::{Agent, Body};
@@ -32,6 +33,21 @@ pub struct Call {
     target: String,
     headers: Vec<(&'static str, HeaderValue)>,
     body: Vec<u8>,
+    /// False for what AWS gives to anybody: then no credentials are needed or looked for.
+    signed: bool,
+    /// Narrower limits than those of all calls, where it has some.
+    limit: Option<CallLimit>,
+}
+
+/// What one call may take, where that is less than [`Limits`] allow.
+#[derive(Clone, Copy, Debug)]
+pub struct CallLimit {
+    /// Body of the answer.
+    pub body_bytes_max: u64,
+    /// One request from name lookup to the last byte of the answer.
+    pub request: Duration,
+    /// The first attempt included.
+    pub attempts_max: u32,
 }
 
 impl Call {
@@ -43,6 +59,8 @@ impl Call {
             target,
             headers: Vec::new(),
             body: Vec::new(),
+            signed: true,
+            limit: None,
         }
     }
 
@@ -53,13 +71,46 @@ impl Call {
             ("content-type", content_type),
             ("x-amz-target", HeaderValue::from_static(amz_target)),
         ];
+        Call::post(operation, headers, body)
+    }
+
+    /// A call of the AWS query protocol; `form` is percent-encoded.
+    pub fn form(operation: &'static str, form: String) -> Call {
+        let content_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+        Call::post(operation, vec![("content-type", content_type)], form.into())
+    }
+
+    fn post(
+        operation: &'static str,
+        headers: Vec<(&'static str, HeaderValue)>,
+        body: Vec<u8>,
+    ) -> Call {
         Call {
-            operation,
             method: Method::POST,
-            target: String::from("/"),
             headers,
             body,
+            ..Call::get(operation, String::from("/"))
         }
+    }
+
+    /// The same without a signature.
+    pub fn unsigned(self) -> Call {
+        Call {
+            signed: false,
+            ..self
+        }
+    }
+
+    /// The same within `limit`.
+    pub fn within(self, limit: CallLimit) -> Call {
+        Call {
+            limit: Some(limit),
+            ..self
+        }
+    }
+
+    fn attempts_max(&self) -> u32 {
+        self.limit.map_or(ATTEMPTS_MAX, |limit| limit.attempts_max)
     }
 }
 
@@ -69,6 +120,8 @@ pub struct Clients {
     pub mediapackage: Service,
     /// CloudWatch.
     pub cloudwatch: Service,
+    /// SNS, where the config has it.
+    pub sns: Option<Service>,
     agents: Vec<Agent>,
 }
 
@@ -137,9 +190,12 @@ impl Clients {
             &mp.proxy,
         )?;
         let cloudwatch = service("CloudWatch", "monitoring", "cloudwatch", &cw.url, &cw.proxy)?;
+        let sns = config.sns.as_ref();
+        let sns = sns.map(|sns| service("SNS", "sns", "sns", &sns.url, &sns.proxy));
         Ok(Clients {
             mediapackage,
             cloudwatch,
+            sns: sns.transpose()?,
             agents: agents.into_values().collect(),
         })
     }
@@ -259,14 +315,15 @@ impl Service {
     /// Every kind of [`FaultKind`]; [`FaultKind::Stopped`] once the stop is requested.
     pub fn send(&self, call: &Call) -> Result<Vec<u8>, Fault> {
         self.operations.fetch_add(1, Ordering::Relaxed);
-        let mut credentials = self.shared.credentials.current()?;
+        let current = || self.shared.credentials.current();
+        let mut credentials = call.signed.then(current).transpose()?;
         let (mut signed_again, mut read_again) = (false, false);
         let mut retries = 0;
         let mut last_retry = None;
         loop {
             self.check_stop()?;
             let offset_ms = self.shared.clock.offset_ms();
-            let failure = match self.attempt(call, &credentials) {
+            let failure = match self.attempt(call, credentials.as_ref()) {
                 Ok(body) => {
                     self.quota().give_back(last_retry);
                     return Ok(body);
@@ -274,17 +331,20 @@ impl Service {
                 Err(failure) => failure,
             };
             self.check_stop()?;
-            let learned_ms = self.shared.clock.offset_ms().abs_diff(offset_ms);
-            if !signed_again && learned_ms > SKEW_MS_MAX && failure.has_code(retry::blames_time) {
-                signed_again = true;
-                continue;
+            if let Some(signer) = &mut credentials {
+                let learned_ms = self.shared.clock.offset_ms().abs_diff(offset_ms);
+                let moved = learned_ms > SKEW_MS_MAX;
+                if !signed_again && moved && failure.has_code(retry::blames_time) {
+                    signed_again = true;
+                    continue;
+                }
+                if !read_again && failure.has_code(retry::blames_credentials) {
+                    read_again = true;
+                    *signer = self.shared.credentials.afresh(signer)?;
+                    continue;
+                }
             }
-            if !read_again && failure.has_code(retry::blames_credentials) {
-                read_again = true;
-                credentials = self.shared.credentials.afresh(&credentials)?;
-                continue;
-            }
-            let over = retries + 1 == ATTEMPTS_MAX || failure.retry == Retry::Never;
+            let over = retries + 1 >= call.attempts_max() || failure.retry == Retry::Never;
             if over || !self.quota().take(failure.retry) {
                 return Err(failure.fault);
             }
@@ -309,7 +369,7 @@ impl Service {
         }
     }
 
-    fn attempt(&self, call: &Call, credentials: &Credentials) -> Result<Vec<u8>, Failure> {
+    fn attempt(&self, call: &Call, credentials: Option<&Credentials>) -> Result<Vec<u8>, Failure> {
         let clock = &self.shared.clock;
         let mut request = Request::builder()
             .method(&call.method)
@@ -319,19 +379,20 @@ impl Service {
         for (name, value) in &call.headers {
             request.headers_mut().insert(*name, value.clone());
         }
-        sign(
-            &mut request,
-            &call.body,
-            credentials,
-            &self.scope,
-            clock.now(),
-        )?;
+        if let Some(credentials) = credentials {
+            let now = clock.now();
+            sign(&mut request, &call.body, credentials, &self.scope, now)?;
+        }
         self.requests.fetch_add(1, Ordering::Relaxed);
+        let time = Some(self.limits(call).request);
         let sent = clock.wall();
         let answer = if call.body.is_empty() {
-            self.agent.run(request)
+            let limited = self.agent.configure_request(request);
+            self.agent.run(limited.timeout_global(time).build())
         } else {
-            self.agent.run(request.map(|()| call.body.as_slice()))
+            let request = request.map(|()| call.body.as_slice());
+            let limited = self.agent.configure_request(request);
+            self.agent.run(limited.timeout_global(time).build())
         };
         let received = clock.wall();
         let mut answer = answer.map_err(|error| self.broken(call, error))?;
@@ -349,6 +410,16 @@ impl Service {
             return Ok(body);
         }
         Err(self.refused(call, credentials, answer.status(), answer.headers(), &body))
+    }
+
+    /// What this call may take.
+    fn limits(&self, call: &Call) -> Limits {
+        let all = self.shared.limits;
+        call.limit.map_or(all, |own| Limits {
+            request: own.request.min(all.request),
+            body_bytes_max: own.body_bytes_max.min(all.body_bytes_max),
+            ..all
+        })
     }
 
     fn malformed(&self, call: &Call) -> Fault {
@@ -378,7 +449,7 @@ impl Service {
     }
 
     fn read_body(&self, call: &Call, body: &mut Body) -> Result<Vec<u8>, Failure> {
-        let limit = self.shared.limits.body_bytes_max;
+        let limit = self.limits(call).body_bytes_max;
         let mut bytes = Vec::new();
         let read = body.as_reader().take(limit + 1).read_to_end(&mut bytes);
         read.map_err(|error: io::Error| self.broken(call, ureq::Error::from(error)))?;
@@ -392,7 +463,7 @@ impl Service {
 
     /// The transport failed.
     fn broken(&self, call: &Call, error: ureq::Error) -> Failure {
-        let (mut fault, retry) = transport::explain(error, &self.peer, &self.shared.limits);
+        let (mut fault, retry) = transport::explain(error, &self.peer, &self.limits(call));
         fault.what = format!("{} {}: {}", self.name, call.operation, fault.what);
         Failure {
             fault,
@@ -405,7 +476,7 @@ impl Service {
     fn refused(
         &self,
         call: &Call,
-        credentials: &Credentials,
+        credentials: Option<&Credentials>,
         status: StatusCode,
         headers: &HeaderMap,
         body: &[u8],
@@ -429,7 +500,10 @@ impl Service {
             };
             Some(String::from(own))
         } else {
-            message.map(|message| credentials.redact(&message))
+            message.map(|message| match credentials {
+                Some(credentials) => credentials.redact(&message),
+                None => message,
+            })
         };
         let name = self.name;
         let mut what = format!(
@@ -440,7 +514,7 @@ impl Service {
         if let Some(message) = message {
             what = format!("{what}: {message}");
         }
-        if kind == FaultKind::Credentials {
+        if let Some(credentials) = credentials.filter(|_| kind == FaultKind::Credentials) {
             what = format!("{what} (credentials: {})", credentials.source);
         }
         let remedy = self.remedy(call, kind, code_text);
@@ -458,6 +532,9 @@ impl Service {
 
     fn remedy(&self, call: &Call, kind: FaultKind, code: &str) -> String {
         match kind {
+            FaultKind::Permission | FaultKind::Credentials if !call.signed => {
+                String::from("check region, url and proxy")
+            }
             FaultKind::Permission => {
                 format!("allow {}:{} in the IAM policy", self.iam, call.operation)
             }

@@ -3,10 +3,13 @@
 //! The offset is learned from the `Date` of answers, as the AWS SDKs do: against the middle
 //! between sending and receiving. It is used wherever a time is held against AWS's, so that a
 //! box without a good clock can sign requests. It has the accuracy of `Date`: one second.
+//!
+//! This machine's clock may step (NTP, a person), and then the offset is wrong until the next
+//! answer. What a step must not decide is asked of [`AwsClock::steady_now`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::state::time::UnixMs;
 
@@ -44,9 +47,15 @@ pub struct AwsClock(Arc<Shared>);
 
 struct Shared {
     wall: Box<dyn Fn() -> UnixMs + Send + Sync>,
+    steady: Box<dyn Fn() -> Duration + Send + Sync>,
     offset_ms: AtomicI64,
     learned: AtomicBool,
+    /// AWS's time when `steady` was zero; [`UNKNOWN`] until it is learned.
+    steady_began_ms: AtomicI64,
 }
+
+/// No answer can teach this one.
+const UNKNOWN: i64 = i64::MIN;
 
 impl AwsClock {
     /// On top of the system's clock.
@@ -54,12 +63,23 @@ impl AwsClock {
         AwsClock::new(system_time)
     }
 
-    /// On top of any clock.
+    /// On top of any clock that shows the time, and the system's monotonic one.
     pub fn new(wall: impl Fn() -> UnixMs + Send + Sync + 'static) -> AwsClock {
+        let began = Instant::now();
+        AwsClock::with_steady(wall, move || began.elapsed())
+    }
+
+    /// On top of any two clocks; `steady` never goes back.
+    pub fn with_steady(
+        wall: impl Fn() -> UnixMs + Send + Sync + 'static,
+        steady: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> AwsClock {
         AwsClock(Arc::new(Shared {
             wall: Box::new(wall),
+            steady: Box::new(steady),
             offset_ms: AtomicI64::new(0),
             learned: AtomicBool::new(false),
+            steady_began_ms: AtomicI64::new(UNKNOWN),
         }))
     }
 
@@ -83,9 +103,29 @@ impl AwsClock {
         self.0.learned.load(Ordering::Relaxed)
     }
 
+    /// AWS's time as the last answer told it, and what has passed since by the monotonic
+    /// clock; `None` until an answer told it. No step of the wall clock moves it. It stands
+    /// still while the machine sleeps, and then is behind until the next answer.
+    pub fn steady_now(&self) -> Option<UnixMs> {
+        let began_ms = self.0.steady_began_ms.load(Ordering::Relaxed);
+        let known = began_ms != UNKNOWN;
+        known.then(|| UnixMs(began_ms).plus_ms(self.steady_ms()))
+    }
+
+    fn steady_ms(&self) -> i64 {
+        i64::try_from((self.0.steady)().as_millis()).unwrap_or(i64::MAX)
+    }
+
     /// Learns from an answer whose sender is known: one over TLS, or from loopback.
     pub fn take(&self, sample: &Sample<'_>) {
         if let Some(offset_ms) = learn(sample) {
+            let began = sample
+                .received
+                .plus_ms(offset_ms)
+                .0
+                .checked_sub(self.steady_ms());
+            let began_ms = began.unwrap_or(UNKNOWN);
+            self.0.steady_began_ms.store(began_ms, Ordering::Relaxed);
             self.0.offset_ms.store(offset_ms, Ordering::Relaxed);
             self.0.learned.store(true, Ordering::Relaxed);
         }
@@ -93,7 +133,7 @@ impl AwsClock {
 }
 
 fn system_time() -> UnixMs {
-    let ms = |d: std::time::Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+    let ms = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(after) => UnixMs(ms(after)),
         Err(before) => UnixMs(-ms(before.duration())),
@@ -184,5 +224,33 @@ mod tests {
         });
         assert_eq!((clone.now(), clone.learned()), (UnixMs(NOON + 500), true));
         assert_eq!(clone.offset_ms(), HOUR + 500);
+    }
+
+    #[test]
+    fn a_step_of_the_wall_clock_does_not_move_the_steady_time() {
+        let wall = Arc::new(AtomicI64::new(NOON - HOUR));
+        let passed = Arc::new(AtomicI64::new(7_000));
+        let (shown, counted) = (wall.clone(), passed.clone());
+        let clock = AwsClock::with_steady(
+            move || UnixMs(shown.load(Ordering::Relaxed)),
+            move || Duration::from_millis(counted.load(Ordering::Relaxed) as u64),
+        );
+        assert_eq!(clock.steady_now(), None);
+        let at = clock.wall();
+        let sample = |date| Sample {
+            date,
+            aged: false,
+            sent: at,
+            received: at,
+        };
+        clock.take(&sample(None));
+        assert_eq!(clock.steady_now(), None);
+        clock.take(&sample(DATE));
+        assert_eq!(clock.steady_now(), Some(UnixMs(NOON + 500)));
+        // Two hours forward by hand, and a minute that passes.
+        wall.fetch_add(2 * HOUR, Ordering::Relaxed);
+        passed.fetch_add(60_000, Ordering::Relaxed);
+        assert_eq!(clock.steady_now(), Some(UnixMs(NOON + 60_500)));
+        assert_eq!(clock.now(), UnixMs(NOON + 2 * HOUR + 500));
     }
 }

@@ -10,6 +10,7 @@ pub mod mediapackage;
 mod pages;
 mod retry;
 mod sign;
+pub mod sns;
 pub mod stop;
 mod transport;
 

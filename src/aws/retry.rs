@@ -154,9 +154,11 @@ const SIGNATURE: [&str; 3] = [
 /// Nothing but the time is wrong.
 const SKEW: [&str; 2] = ["RequestTimeTooSkewed", "RequestInTheFuture"];
 /// The key is good, the policy says no.
-const DENIED: [&str; 6] = [
+const DENIED: [&str; 7] = [
     "AccessDenied",
     "AccessDeniedException",
+    // SNS's own word for it (SNS API reference, "Common errors").
+    "AuthorizationError",
     "ForbiddenException",
     "Forbidden",
     "UnauthorizedOperation",
@@ -252,6 +254,7 @@ mod tests {
             (403, Some("RequestTimeTooSkewed"), Clock, Retry::Never),
             (403, Some("AccessDeniedException"), Permission, Retry::Never),
             (403, Some("AccessDenied"), Permission, Retry::Never),
+            (403, Some("AuthorizationError"), Permission, Retry::Never),
             (403, Some("ForbiddenException"), Permission, Retry::Never),
             (403, None, Refused, Retry::Never),
             (407, None, Network, Retry::Never),
