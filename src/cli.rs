@@ -250,7 +250,7 @@ fn carry_out(command: Command) -> Result<(), Failure> {
             agent::check(&config, offline)
         }
         Command::Clean { config, force } => agent::clean(&start(&config)?, force),
-        Command::SubscribeUrl { .. } => Err(not_built("subscribe-url")),
+        Command::SubscribeUrl { config } => print(&agent::subscribe_url(&load(&config)?)?),
         Command::AwsSetup { .. } => Err(not_built("aws-setup")),
     }
 }

@@ -3,11 +3,12 @@
 pub mod check;
 mod clean;
 mod clock;
-// mod listener;
+mod listener;
 mod once;
 mod poller;
 pub mod signals;
 mod state_dir;
+mod subscribe_url;
 mod threads;
 
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ use crate::state::time::{Mono, UnixMs};
 use crate::topics::{Names, Topic};
 
 use clock::Clock;
-// use listener::Listener;
+use listener::Listener;
 use poller::Poller;
 use state_dir::StateDir;
 use threads::Threads;
@@ -34,6 +35,7 @@ use threads::Threads;
 pub use check::check;
 pub use clean::clean;
 pub use once::once;
+pub use subscribe_url::subscribe_url;
 
 /// Events that wait for the engine; who sends one more waits.
 const EVENTS_MAX: usize = 64;

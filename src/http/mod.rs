@@ -89,6 +89,24 @@ pub struct RequestId {
     serial: u64,
 }
 
+impl RequestId {
+    /// The place in the low bits: there are few.
+    const PLACE_BITS: u32 = 16;
+
+    /// As one number, for those who know nothing of HTTP.
+    pub fn to_u64(self) -> u64 {
+        self.serial << Self::PLACE_BITS | self.place as u64
+    }
+
+    /// What [`RequestId::to_u64`] made.
+    pub fn from_u64(number: u64) -> RequestId {
+        RequestId {
+            place: (number & ((1 << Self::PLACE_BITS) - 1)) as usize,
+            serial: number >> Self::PLACE_BITS,
+        }
+    }
+}
+
 /// A whole request.
 #[derive(Debug)]
 pub struct Request {

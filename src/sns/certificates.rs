@@ -19,7 +19,7 @@ use crate::state::time::{Mono, UnixMs};
 
 /// Certificates that are kept. SNS signs with one per region and changes it once a year or so.
 pub const KEPT_MAX: usize = 8;
-/// How long a failure is not tried again.
+/// How long a failure is not tried again: AWS comes back after 20 s.
 pub const FAILURE_REMEMBERED: Duration = Duration::from_secs(15);
 /// Failures remembered: more than [`FETCHES_MAX`] can bring about in that time.
 const FAILURES_MAX: usize = 8;
@@ -273,9 +273,9 @@ mod tests {
             assert_eq!(look_up(&mut certificates, 1, 0), Lookup::Fetch);
             certificates.failed(&path(1), reason, at(2));
             assert_eq!(look_up(&mut certificates, 1, 2), Lookup::Refused(reason));
-            assert_eq!(look_up(&mut certificates, 1, 31), Lookup::Refused(reason));
-            assert_eq!(look_up(&mut certificates, 2, 31), Lookup::Fetch);
-            assert_eq!(look_up(&mut certificates, 1, 32), Lookup::Fetch);
+            assert_eq!(look_up(&mut certificates, 1, 16), Lookup::Refused(reason));
+            assert_eq!(look_up(&mut certificates, 2, 16), Lookup::Fetch);
+            assert_eq!(look_up(&mut certificates, 1, 17), Lookup::Fetch);
         }
     }
 

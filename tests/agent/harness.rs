@@ -74,6 +74,12 @@ impl Agent {
         })
     }
 
+    /// Of the process.
+    #[allow(dead_code, reason = "each test file uses a part")]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(
@@ -262,7 +268,9 @@ impl Site {
 /// Topics that are not retained.
 pub fn told_once(topic: &str) -> bool {
     let others = ["/event/", "/command/", "/agent/read"];
-    topic.ends_with("/point") || others.iter().any(|other| topic.contains(other))
+    topic.ends_with("/point")
+        || topic.ends_with("/sns/message")
+        || others.iter().any(|other| topic.contains(other))
 }
 
 /// The retained topics that a region comes to, when all of its alarms are kept and all of its

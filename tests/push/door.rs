@@ -3,13 +3,20 @@
 use crate::harness::{LIMIT, json, wait_for};
 use crate::place::{Place, SUBSCRIPTION, told};
 use crate::region::sns::signing::{Kind, SignedMessage};
-use crate::support::certificates::Authority;
+use crate::support::certificates::Certificates;
 
 /// A change of a genuine message, and the status and reason it gets.
-type Forgery = (&'static str, u16, &'static str, fn(SignedMessage) -> SignedMessage);
+type Forgery = (
+    &'static str,
+    u16,
+    &'static str,
+    fn(SignedMessage) -> SignedMessage,
+);
 
 const FORGERIES: [Forgery; 6] = [
-    ("another text", 403, "signature", |m| m.tampered("Message", "\"forged\"")),
+    ("another text", 403, "signature", |m| {
+        m.tampered("Message", "\"forged\"")
+    }),
     ("another topic", 403, "topic", |m| {
         m.tampered("TopicArn", "\"arn:aws:sns:eu-central-1:999999999999:mp\"")
     }),
@@ -21,7 +28,9 @@ const FORGERIES: [Forgery; 6] = [
     ("an unknown version", 403, "signature_version", |m| {
         m.tampered("SignatureVersion", "\"3\"")
     }),
-    ("raw delivery", 400, "raw_delivery", |m| m.with_header("x-amz-sns-rawdelivery", "true")),
+    ("raw delivery", 400, "raw_delivery", |m| {
+        m.with_header("x-amz-sns-rawdelivery", "true")
+    }),
     ("a type that the header denies", 400, "type", |m| {
         m.with_header("x-amz-sns-message-type", "SubscriptionConfirmation")
     }),
@@ -57,28 +66,33 @@ fn what_is_forged_is_refused_counted_and_not_published() {
     assert_eq!(messages.len(), 1);
     assert_eq!(messages[0]["message"], "genuine");
     let requests = place.site.region.requests();
-    let fetched = requests.iter().filter(|r| r.operation == "SigningCertificate");
+    let fetched = requests
+        .iter()
+        .filter(|r| r.operation == "SigningCertificate");
     assert_eq!(fetched.count(), 1);
-    assert!(requests.iter().all(|r| r.operation != "ConfirmSubscription"));
+    assert!(
+        requests
+            .iter()
+            .all(|r| r.operation != "ConfirmSubscription")
+    );
     agent.stop();
 }
 
 #[test]
 fn messages_come_over_tls_and_at_a_secret_path_only() {
     let place = Place::new();
-    let authority = Authority::new();
-    let folder = place.site.config.state_dir();
-    std::fs::create_dir_all(&folder).unwrap();
-    let (certificate, key) = authority.issue("127.0.0.1");
-    let (cert_file, key_file) = (folder.join("sns.pem"), folder.join("sns.key"));
-    std::fs::write(&cert_file, certificate).unwrap();
-    std::fs::write(&key_file, key).unwrap();
+    let certificates = Certificates::make();
+    let file = |name| certificates.path(name).to_str().unwrap().to_owned();
+    let (cert_file, key_file) = (file("server.pem"), file("server.key"));
     let site = place.site.configured(|config| {
         config
-            .text("sns.tls_cert_file", cert_file.to_str().unwrap())
-            .text("sns.tls_key_file", key_file.to_str().unwrap())
+            .text("sns.tls_cert_file", &cert_file)
+            .text("sns.tls_key_file", &key_file)
             .text("sns.path_secret", "planted-path-secret")
-            .text("sns.public_url", &format!("https://127.0.0.1:{}", place.port))
+            .text(
+                "sns.public_url",
+                &format!("https://127.0.0.1:{}", place.port),
+            )
     });
     let place = Place { site, ..place };
     let printed = crate::harness::run(&["subscribe-url"], &place.site.write());
@@ -89,12 +103,19 @@ fn messages_come_over_tls_and_at_a_secret_path_only() {
     assert!(printed.contains("aws sns subscribe"), "{printed}");
     let eyes = place.site.eyes();
     let agent = place.settled(&eyes);
-    let root = authority.certificate();
-    let message = place.site.region.sns().sign(&place.topic_arn, None, "secret way");
+    let root = std::fs::read_to_string(certificates.path("ca.pem")).unwrap();
+    let message = place
+        .site
+        .region
+        .sns()
+        .sign(&place.topic_arn, None, "secret way");
     let secure = place.url().replace("http:", "https:");
     assert_eq!(message.post(&secure, Some(&root)).unwrap().0, 404);
     assert_eq!(message.post(&url, Some(&root)).unwrap().0, 200);
-    assert!(message.post(&place.url(), None).is_err(), "no plain HTTP here");
+    assert!(
+        message.post(&place.url(), None).is_err(),
+        "no plain HTTP here"
+    );
     for line in agent.log() {
         assert!(!line.contains("planted-path-secret"), "{line}");
         assert!(!line.contains(url.rsplit('/').next().unwrap()), "{line}");

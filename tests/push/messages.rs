@@ -33,9 +33,8 @@ fn a_subscription_is_confirmed_by_our_own_call_and_told_when_it_is_removed() {
     assert_eq!(json(&tree, SUBSCRIPTION)["subscription_arn"], arn.as_str());
     assert_eq!(text(&tree, "source/sns"), "online");
     let url = place.url();
-    let guarded = |w: &mut crate::region::World| {
-        w.sns.subscription(&url).authenticate_on_unsubscribe
-    };
+    let guarded =
+        |w: &mut crate::region::World| w.sns.subscription(&url).authenticate_on_unsubscribe;
     assert!(place.site.region.edit(guarded), "nobody else can end it");
     sns.unsubscribe(&arn);
     wait_for_state(&eyes, "unsubscribed");
@@ -49,11 +48,16 @@ fn a_confirmation_goes_on_without_the_permission_and_after_faults() {
     let place = Place::new();
     place.site.region.edit(|w| {
         w.denied.push("sns:ConfirmSubscription".into());
-        w.faults.add("ConfirmSubscription", 4, crate::region::Fault::html(502));
+        w.faults
+            .add("ConfirmSubscription", 4, crate::region::Fault::html(502));
     });
     let eyes = place.site.eyes();
     let agent = place.settled(&eyes);
-    place.site.region.sns().subscribe(&place.topic_arn, &place.url());
+    place
+        .site
+        .region
+        .sns()
+        .subscribe(&place.topic_arn, &place.url());
     wait_for_state(&eyes, "confirmed");
     agent.wait_for_log("confirmed unsigned");
     drop(agent);
@@ -63,7 +67,9 @@ fn a_confirmation_goes_on_without_the_permission_and_after_faults() {
 fn an_alarm_is_told_at_once_and_is_one_event_whichever_way_it_is_learned() {
     let place = Place::new();
     // No poll but those that news bring about.
-    let site = place.site.configured(|config| config.text("cloudwatch.alarms_interval", "1h"));
+    let site = place
+        .site
+        .configured(|config| config.text("cloudwatch.alarms_interval", "1h"));
     let place = Place { site, ..place };
     let region = &place.site.region;
     let topic_arn = place.topic_arn.clone();
@@ -73,7 +79,10 @@ fn an_alarm_is_told_at_once_and_is_one_event_whichever_way_it_is_learned() {
     place.subscribed();
     let polls = |place: &Place| {
         let requests = place.site.region.requests();
-        requests.iter().filter(|r| r.operation == "DescribeAlarms").count()
+        requests
+            .iter()
+            .filter(|r| r.operation == "DescribeAlarms")
+            .count()
     };
     let before = polls(&place);
     region.set_alarm_state("silent", "ALARM", true);
@@ -96,12 +105,18 @@ fn an_alarm_is_told_at_once_and_is_one_event_whichever_way_it_is_learned() {
     place.publish(&again);
     let messages = wait_for_told(&eyes, "sns/message", 2);
     assert_eq!(messages[0]["event_type"], "alarm");
-    assert_eq!(messages[1]["message"]["detail-type"], "CloudWatch Alarm State Change");
+    assert_eq!(
+        messages[1]["message"]["detail-type"],
+        "CloudWatch Alarm State Change"
+    );
     region.set_alarm_state("silent", "OK", true);
     wait_for_told(&eyes, "sns/message", 3);
     eyes.wait_until(LIMIT, |tree| json(tree, "alarm/silent")["state"] == "OK");
     let events = wait_for_told(&eyes, "event/alarm", 2);
-    let states: Vec<&str> = events.iter().map(|e| e["state"].as_str().unwrap()).collect();
+    let states: Vec<&str> = events
+        .iter()
+        .map(|e| e["state"].as_str().unwrap())
+        .collect();
     assert_eq!(states, ["ALARM", "OK"]);
     no_secret_seen(&eyes);
     agent.stop();
@@ -118,10 +133,19 @@ fn what_mediapackage_tells_becomes_an_event_with_its_channel() {
     let messages = region.edit(|w| {
         [
             ("input_switch", events::input_switch(w, &endpoint)),
-            ("max_ingest_streams", events::max_ingest_streams(w, "ch-0000")),
+            (
+                "max_ingest_streams",
+                events::max_ingest_streams(w, "ch-0000"),
+            ),
             ("key_provider", events::key_provider(w, &endpoint)),
-            ("harvest_job", events::harvest(w, &endpoint, "job", Some("no content"))),
-            ("vod_ingest", events::vod_ingest(w, "film", "IngestComplete", "done")),
+            (
+                "harvest_job",
+                events::harvest(w, &endpoint, "job", Some("no content")),
+            ),
+            (
+                "vod_ingest",
+                events::vod_ingest(w, "film", "IngestComplete", "done"),
+            ),
         ]
     });
     for (event_type, message) in &messages {
@@ -129,7 +153,11 @@ fn what_mediapackage_tells_becomes_an_event_with_its_channel() {
         let event = wait_for_told(&eyes, &format!("event/{event_type}"), 1).remove(0);
         assert_eq!(event["id"], id.as_str());
         let of_channel = *event_type != "vod_ingest";
-        let channel = if of_channel { value!("ch-0000") } else { Value::Null };
+        let channel = if of_channel {
+            value!("ch-0000")
+        } else {
+            Value::Null
+        };
         assert_eq!(event["channel_id"], channel, "{event_type}");
         assert!(!event.to_string().contains("role/"), "{event}");
     }
@@ -138,12 +166,18 @@ fn what_mediapackage_tells_becomes_an_event_with_its_channel() {
     let event = wait_for_told(&eyes, "event/other", 1).remove(0);
     assert_eq!(event["detail"]["nested"]["api_token"], "…");
     let tree = eyes.wait_until(LIMIT, |tree| {
-        json(tree, "sns/messages")["messages"].as_array().is_some_and(|m| m.len() == 6)
+        json(tree, "sns/messages")["messages"]
+            .as_array()
+            .is_some_and(|m| m.len() == 6)
     });
     let newest = &json(&tree, "sns/messages")["messages"][0];
     assert_eq!(newest["message"]["hello"], "there");
     for message in eyes.stream() {
-        assert!(!message.payload.contains("planted-token"), "{}", message.topic);
+        assert!(
+            !message.payload.contains("planted-token"),
+            "{}",
+            message.topic
+        );
     }
     no_secret_seen(&eyes);
     agent.stop();
@@ -163,7 +197,10 @@ fn a_restart_remembers_what_was_told() {
     };
     post(200);
     let tree = eyes.wait_until(LIMIT, |tree| json(tree, SUBSCRIPTION)["accepted"] == 1);
-    assert_eq!(json(&tree, "sns/messages")["messages"][0]["message"], "plain text");
+    assert_eq!(
+        json(&tree, "sns/messages")["messages"][0]["message"],
+        "plain text"
+    );
     agent.stop();
     let agent = place.settled(&eyes);
     post(200);

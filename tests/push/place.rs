@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::harness::{Agent, LIMIT, PREFIX, Site, json, wait_for, world};
-use crate::region::World;
 use crate::region::sns::deliverer::Policy;
+use crate::support::mosquitto::Setup;
 use crate::support::ports::{accepts, free_port};
 use crate::support::subscriber::{Subscriber, Tree};
 
@@ -24,11 +24,11 @@ pub struct Place {
 
 impl Place {
     pub fn new() -> Place {
-        Place::of(world())
+        Place::with_broker(&Setup::default())
     }
 
-    pub fn of(world: World) -> Place {
-        let site = Site::new(world);
+    pub fn with_broker(setup: &Setup) -> Place {
+        let site = Site::with_broker(world(), setup);
         let port = free_port();
         let topic_arn = site.region.sns().topic("mp");
         let aws = site.region.url();
@@ -75,11 +75,17 @@ impl Place {
 
     /// Publishes to the topic, which the agent was subscribed to long ago.
     pub fn publish(&self, message: &str) -> String {
-        self.site.region.sns().publish(&self.topic_arn, None, message)
+        self.site
+            .region
+            .sns()
+            .publish(&self.topic_arn, None, message)
     }
 
     pub fn subscribed(&self) -> String {
-        self.site.region.sns().subscribed(&self.topic_arn, &self.url())
+        self.site
+            .region
+            .sns()
+            .subscribed(&self.topic_arn, &self.url())
     }
 }
 

@@ -209,12 +209,7 @@ impl Desk {
                 Ok(front) => {
                     let _ = self.events.send(Event::Listener(Ok(())));
                     log::info!("sns: listening on {}", sns.listen);
-                    let deliver = |request| match requests.try_send(request) {
-                        Ok(()) => Ok(()),
-                        Err(TrySendError::Full(request) | TrySendError::Disconnected(request)) => {
-                            Err(request)
-                        }
-                    };
+                    let deliver = |request| requests.try_send(request).is_ok();
                     let refused = |status| self.tally.add(reason_of(status), None);
                     let Err(error) = front.run(deliver, refused) else {
                         return;
@@ -310,13 +305,12 @@ impl Desk {
         let push = match judged {
             Judged::Fetch(parked) => {
                 let ask = Ask::Certificate(id, Box::new(parked));
-                let full = self.asks.try_send(ask).err();
-                let (TrySendError::Full(ask) | TrySendError::Disconnected(ask)) = (match full {
-                    None => return,
-                    Some(full) => full,
-                });
-                if let Ask::Certificate(id, parked) = ask {
-                    self.settle(id, parked.refuse(Reason::NoCertificate));
+                match self.asks.try_send(ask) {
+                    Err(TrySendError::Full(Ask::Certificate(id, parked))) => {
+                        self.settle(id, parked.refuse(Reason::NoCertificate));
+                    }
+                    // The stop, or all is well.
+                    _ => {}
                 }
                 return;
             }

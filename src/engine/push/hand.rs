@@ -9,6 +9,7 @@ use super::super::{Effect, Engine, Now};
 use crate::state::push::{DeliveryId, MessageId};
 use crate::state::time::Mono;
 use crate::topics::Topic;
+use crate::topics::memory::Listed;
 
 /// Messages in hand at the most.
 const IN_HAND_MAX: usize = 256;
@@ -45,6 +46,8 @@ pub struct Entry {
     pub once: Vec<u64>,
     /// Retained topics that the broker does not hold as they are now.
     pub topics: Vec<Topic>,
+    /// Its entry in `sns/messages`, for when the broker has taken the rest.
+    pub listed: Option<Listed>,
     /// Sessions that ended while it was under way.
     sessions: u32,
 }
@@ -60,6 +63,7 @@ impl Entry {
             copy: Copy::None,
             once: Vec::new(),
             topics: Vec::new(),
+            listed: None,
             sessions: 0,
         }
     }
@@ -257,6 +261,9 @@ impl Engine {
             };
             let seq = entry.seq();
             self.pushes.repeats.insert(entry.id, now.mono);
+            if let Some(listed) = entry.listed {
+                self.pushes.list(listed);
+            }
             for delivery in entry.waiting {
                 self.answer(delivery);
             }

@@ -240,7 +240,10 @@ impl Engine {
         mut entry: hand::Entry,
     ) {
         self.note_message(now, &notice, subscription_arn);
-        self.list(&notice);
+        entry.listed = Some(Listed {
+            id: notice.message_id,
+            json: payload::listed(&notice),
+        });
         let message = self.tell_once(Once::Message(payload::message(&notice)));
         entry.once.push(message);
         self.join(now, &notice, &mut entry);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::spooling::{Opened, Seq, SpoolEvent, SpoolRequest, Spooled};
 use super::super::{Effect, Engine, Now};
 use super::hand::Entry;
-use crate::state::push::{DeliveryId, MessageId};
+use crate::state::push::{DeliveryId, MessageId, Notice};
 use crate::state::time::Mono;
 
 /// So many delivered messages are released at a time, unless none is left.
@@ -199,7 +199,9 @@ impl Engine {
             if shelf.ahead.remove(&seq) || self.pushes.hand.holds(seq) {
                 continue;
             }
-            if let Some(notice) = notice {
+            // One that came before the broker's store was read may have been told long ago.
+            let is_told = |notice: &Notice| self.pushes.is_listed(notice.message_id);
+            if let Some(notice) = notice.filter(|notice| !is_told(notice)) {
                 let entry = Entry::spooled(notice.message_id, seq);
                 self.take(now, notice, None, entry);
             }

@@ -4,11 +4,11 @@ use super::super::outbox::Once;
 use super::super::view::alarm_sentence;
 use super::super::{Engine, Now};
 use super::hand::Entry;
-use super::{LISTED_MAX, REFUSAL_LOG_INTERVAL, SHOW_INTERVAL};
+use super::{LISTED_MAX, Pushes, REFUSAL_LOG_INTERVAL, SHOW_INTERVAL};
 use crate::state::alarms::{AlarmChange, Heard, Home, Pushed, Via};
 use crate::state::model::Id;
 use crate::state::push::{
-    EventType, Meaning, Notice, PushedAlarm, PushedEvent, Reason, Reference, Refusals,
+    EventType, Meaning, MessageId, Notice, PushedAlarm, PushedEvent, Reason, Reference, Refusals,
 };
 use crate::state::subscription::Subscription;
 use crate::topics::event::Happening;
@@ -19,6 +19,24 @@ use crate::topics::{Topic, push as payload};
 /// A stranger's `GET` is no message at all; everything else may have been meant for us.
 fn concerns_all(reason: Reason) -> bool {
     !matches!(reason, Reason::Method | Reason::Http)
+}
+
+impl Pushes {
+    /// Puts a message at the head of `sns/messages`. Done last: what stands there has been
+    /// taken whole, also after a crash.
+    pub(super) fn list(&mut self, listed: Listed) {
+        if self.latest.is_full() {
+            self.latest.pop_back();
+        }
+        // There is room: the last was dropped.
+        let _ = self.latest.push_front(listed);
+        self.dirty.insert(Topic::Messages);
+    }
+
+    /// Whether a message stands in `sns/messages`.
+    pub(super) fn is_listed(&self, id: MessageId) -> bool {
+        self.latest.iter().any(|listed| listed.id == id)
+    }
 }
 
 impl Engine {
@@ -50,30 +68,13 @@ impl Engine {
         }
     }
 
-    /// Puts a message at the head of `sns/messages`.
-    pub(super) fn list(&mut self, notice: &Notice) {
-        let id = notice.message_id;
-        let latest = &mut self.pushes.latest;
-        if latest.iter().any(|listed| listed.id == id) {
-            return;
-        }
-        if latest.is_full() {
-            latest.pop_back();
-        }
-        let json = payload::listed(notice);
-        // There is room: the last was dropped.
-        let _ = latest.push_front(Listed { id, json });
-        self.pushes.dirty.insert(Topic::Messages);
-    }
-
     /// Takes up the list that the broker's store remembers, behind what has come since.
     pub(in crate::engine) fn adopt_listed(&mut self, now: Now, remembered: Vec<Listed>) {
         for listed in remembered.into_iter().take(LISTED_MAX) {
             self.pushes.repeats.insert(listed.id, now.mono);
-            let latest = &mut self.pushes.latest;
-            if latest.iter().all(|other| other.id != listed.id) {
+            if !self.pushes.is_listed(listed.id) {
                 // A full list has newer ones.
-                let _ = latest.push_back(listed);
+                let _ = self.pushes.latest.push_back(listed);
             }
         }
     }
