@@ -8,7 +8,10 @@ use crate::sns::receiver;
 
 /// Retries over most of the hour that SNS allows: 20 s to a minute apart, 58 times at the most
 /// (SNS developer guide, "Amazon SNS message delivery retries").
-const RETRY_POLICY: &str = r#"{"healthyRetryPolicy":{"minDelayTarget":20,"maxDelayTarget":60,"numRetries":58,"backoffFunction":"linear"}}"#;
+const RETRY_POLICY: &str = concat!(
+    r#"{"healthyRetryPolicy":{"minDelayTarget":20,"maxDelayTarget":60,"#,
+    r#""numRetries":58,"backoffFunction":"linear"}}"#
+);
 
 /// The URL on the first line; then, for each topic, the command that subscribes it.
 ///

@@ -51,7 +51,8 @@ pub(super) enum Turn {
 pub(super) enum Worth {
     /// Has its last answer, or none is due.
     Idle,
-    /// A request, or the connection's first one, is on its way.
+    /// A request is on its way; so is the first one of a connection, also before its first
+    /// byte: else whoever has just come would go before those that dawdle.
     Unfinished,
     /// An answer is on its way, which the peer does not take.
     Answered,

@@ -4,7 +4,7 @@ use std::net::Shutdown;
 
 use mediapackage2mqtt::http::Limits;
 
-use crate::rig::{Rig, get, post, timeless};
+use crate::rig::{PATIENCE, Rig, get, post, timeless};
 
 /// Ends a head that is refused.
 fn bad(lines: &[&str]) -> String {
@@ -212,7 +212,7 @@ fn a_request_tells_who_sent_it_and_what_its_headers_say() {
     let (rig, requests) = Rig::by_hand(limits(), None, 1);
     let mut client = rig.client();
     client.send("GET /p HTTP/1.1\r\nHost: a\r\nX-Amz-Sns-Topic-Arn: T\r\nX: 1\r\nx: 2\r\n\r\n");
-    let request = requests.recv().unwrap();
+    let request = requests.recv_timeout(PATIENCE).unwrap();
     assert!(request.peer.is_loopback());
     assert_eq!(request.header("x-amz-sns-topic-arn"), Some("T"));
     assert_eq!(request.header("x"), Some("1"));
@@ -225,9 +225,9 @@ fn stopping_lets_out_what_was_answered_and_closes_the_rest() {
     let (mut first, mut second) = (rig.client(), rig.client());
     let mut idle = rig.client();
     first.send(get("/"));
-    let request = requests.recv().unwrap();
+    let request = requests.recv_timeout(PATIENCE).unwrap();
     second.send(get("/"));
-    let _unanswered = requests.recv().unwrap();
+    let _unanswered = requests.recv_timeout(PATIENCE).unwrap();
     rig.answers.send(request.id, crate::rig::echo(&request));
     rig.answers.stop();
     assert_eq!(first.answer().body, "GET / ");
@@ -248,14 +248,14 @@ fn an_answer_for_a_peer_that_has_gone_reaches_nobody_else() {
     let (rig, requests) = Rig::by_hand(one, None, 8);
     let mut gone = rig.client();
     gone.send(get("/large/5000000"));
-    let first = requests.recv().unwrap();
+    let first = requests.recv_timeout(PATIENCE).unwrap();
     // Unread bytes make closing a reset, which the front sees at once.
     rig.answers.send(first.id, crate::rig::echo(&first));
     gone.head();
     drop(gone);
     let mut next = rig.client();
     next.send(get("/next"));
-    let second = requests.recv().unwrap();
+    let second = requests.recv_timeout(PATIENCE).unwrap();
     rig.answers.send(first.id, crate::rig::echo(&first));
     rig.answers.send(second.id, crate::rig::echo(&second));
     rig.answers.send(second.id, crate::rig::echo(&first));

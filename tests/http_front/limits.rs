@@ -1,16 +1,18 @@
 //! Time, places and memory: who has to go, and who stays.
 
 use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use mediapackage2mqtt::http::Limits;
+use mediapackage2mqtt::http::{Limits, Request};
 
-use crate::rig::{Rig, echo, get, post, timeless, until};
+use crate::rig::{Client, PATIENCE, Rig, connect, echo, get, post, timeless, until};
 
 const SOON: Duration = Duration::from_millis(200);
 
 /// A peer that is known to have been heard: it was told to go on.
-fn half(rig: &Rig, length: usize) -> crate::rig::Client<std::net::TcpStream> {
+fn half(rig: &Rig, length: usize) -> Client<TcpStream> {
     let mut client = rig.client();
     client.send(format!(
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
@@ -66,14 +68,14 @@ fn a_request_that_nobody_answers_is_answered_by_the_front() {
     let (rig, requests) = Rig::by_hand(limits, None, 2);
     let mut client = rig.client();
     client.send(post("a"));
-    let request = requests.recv().unwrap();
+    let request = requests.recv_timeout(PATIENCE).unwrap();
     assert_eq!(client.answer().status, 503);
     rig.answers.send(request.id, echo(&request));
     client.awaits_end();
     // A request that was dropped is the same.
     let mut client = rig.client();
     client.send(get("/"));
-    drop(requests.recv().unwrap());
+    drop(requests.recv_timeout(PATIENCE).unwrap());
     assert_eq!(client.answer().status, 503);
     assert_eq!(rig.refused(), [503, 503]);
 }
@@ -101,12 +103,12 @@ fn the_idle_go_first_then_the_oldest_unfinished_and_those_worked_on_never() {
     let (rig, requests) = Rig::by_hand(limits, None, 8);
     let mut worked = rig.client();
     worked.send(get("/worked"));
-    let first = requests.recv().unwrap();
+    let first = requests.recv_timeout(PATIENCE).unwrap();
     let mut older = half(&rig, 3);
     let mut younger = half(&rig, 3);
     let mut idle = rig.client();
     idle.send(get("/idle"));
-    let request = requests.recv().unwrap();
+    let request = requests.recv_timeout(PATIENCE).unwrap();
     rig.answers.send(request.id, echo(&request));
     assert_eq!(idle.answer().body, "GET /idle ");
 
@@ -115,7 +117,7 @@ fn the_idle_go_first_then_the_oldest_unfinished_and_those_worked_on_never() {
         let mut other = rig.client();
         other.send(get("/other"));
         goes.awaits_end();
-        others.push((other, requests.recv().unwrap()));
+        others.push((other, requests.recv_timeout(PATIENCE).unwrap()));
     }
     // All places are worked on: whoever comes now goes.
     rig.client().awaits_end();
@@ -128,6 +130,41 @@ fn the_idle_go_first_then_the_oldest_unfinished_and_those_worked_on_never() {
     assert_eq!(rig.refused(), Vec::<u16>::new());
 }
 
+/// Two places, and these peers wait at the door before the front begins.
+fn at_the_door(sent: [&str; 3]) -> (Rig, Receiver<Request>, [Client<TcpStream>; 3]) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let clients = sent.map(|bytes| {
+        let mut client = Client::new(connect(port));
+        client.send(bytes);
+        client
+    });
+    let limits = Limits {
+        connections_max: 2,
+        ..timeless()
+    };
+    let (rig, requests) = Rig::over(listener, limits, None, 8);
+    (rig, requests, clients)
+}
+
+#[test]
+fn whoever_has_just_come_is_heard_before_anybody_takes_its_place() {
+    let (rig, requests, mut clients) = at_the_door([&get("/1"), &get("/2"), &get("/3")]);
+    clients[2].awaits_end();
+    for (client, path) in clients.iter_mut().zip(["/1", "/2"]) {
+        let request = requests.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(request.path, path);
+        rig.answers.send(request.id, echo(&request));
+        assert_eq!(client.answer().status, 200);
+    }
+    // Those who turn out to have nothing yet make room then.
+    let (rig, requests, mut clients) = at_the_door(["GET", "", &get("/3")]);
+    let request = requests.recv_timeout(PATIENCE).unwrap();
+    rig.answers.send(request.id, echo(&request));
+    assert_eq!(clients[2].answer().body, "GET /3 ");
+    clients[0].awaits_end();
+}
+
 #[test]
 fn a_request_that_the_workers_have_no_room_for_is_answered_at_once() {
     let (rig, requests) = Rig::by_hand(timeless(), None, 1);
@@ -138,7 +175,7 @@ fn a_request_that_the_workers_have_no_room_for_is_answered_at_once() {
     refused.send(get("/"));
     assert_eq!(refused.answer().status, 503);
     refused.awaits_end();
-    let request = requests.recv().unwrap();
+    let request = requests.recv_timeout(PATIENCE).unwrap();
     rig.answers.send(request.id, echo(&request));
     assert_eq!(taken.answer().body, "GET /taken ");
     drop(requests);
@@ -192,7 +229,7 @@ fn a_body_counts_until_its_request_is_dropped() {
     let (rig, requests) = Rig::by_hand(tight(), None, 8);
     let mut first = rig.client();
     first.send(post(&"a".repeat(60 << 10)));
-    let held = requests.recv().unwrap();
+    let held = requests.recv_timeout(PATIENCE).unwrap();
     rig.answers.send(held.id, echo(&held));
     assert_eq!(first.answer().status, 200);
     let mut second = rig.client();
@@ -201,6 +238,6 @@ fn a_body_counts_until_its_request_is_dropped() {
     drop(held);
     let mut third = rig.client();
     third.send(post(&"c".repeat(60 << 10)));
-    let request = requests.recv().unwrap();
+    let request = requests.recv_timeout(PATIENCE).unwrap();
     assert_eq!(request.body, vec![b'c'; 60 << 10]);
 }

@@ -49,6 +49,16 @@ impl Rig {
     /// The test is the worker; the channel to it has room for so many requests.
     pub fn by_hand(limits: Limits, tls: Option<Tls>, room: usize) -> (Rig, Receiver<Request>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Rig::over(listener, limits, tls, room)
+    }
+
+    /// The same for a listener that has peers waiting already.
+    pub fn over(
+        listener: TcpListener,
+        limits: Limits,
+        tls: Option<Tls>,
+        room: usize,
+    ) -> (Rig, Receiver<Request>) {
         let port = listener.local_addr().unwrap().port();
         let (front, answers) = Front::new(listener, limits, tls).unwrap();
         let (sender, requests) = sync_channel(room);

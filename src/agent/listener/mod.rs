@@ -139,11 +139,9 @@ impl Listener {
                     log::error!("sns: there is no room for a confirmation");
                 }
             }
-            Effect::Spool(request) => {
-                // There is room by construction.
-                if self.spool.try_send(request).is_err() {
-                    log::error!("sns: the spool does not take a request");
-                }
+            // There is room by construction.
+            Effect::Spool(request) if self.spool.try_send(request).is_err() => {
+                log::error!("sns: the spool does not take a request");
             }
             _ => {}
         }
@@ -305,12 +303,9 @@ impl Desk {
         let push = match judged {
             Judged::Fetch(parked) => {
                 let ask = Ask::Certificate(id, Box::new(parked));
-                match self.asks.try_send(ask) {
-                    Err(TrySendError::Full(Ask::Certificate(id, parked))) => {
-                        self.settle(id, parked.refuse(Reason::NoCertificate));
-                    }
-                    // The stop, or all is well.
-                    _ => {}
+                let sent = self.asks.try_send(ask);
+                if let Err(TrySendError::Full(Ask::Certificate(id, parked))) = sent {
+                    self.settle(id, parked.refuse(Reason::NoCertificate));
                 }
                 return;
             }
