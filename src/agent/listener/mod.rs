@@ -139,11 +139,15 @@ impl Listener {
                     log::error!("sns: there is no room for a confirmation");
                 }
             }
-            // There is room by construction.
-            Effect::Spool(request) if self.spool.try_send(request).is_err() => {
-                log::error!("sns: the spool does not take a request");
-            }
+            Effect::Spool(request) => self.spool(request),
             _ => {}
+        }
+    }
+
+    fn spool(&self, request: SpoolRequest) {
+        // There is room by construction.
+        if self.spool.try_send(request).is_err() {
+            log::error!("sns: the spool does not take a request");
         }
     }
 
