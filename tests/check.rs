@@ -13,6 +13,8 @@ mod harness;
 
 #[path = "check/cases.rs"]
 mod cases;
+#[path = "check/listener.rs"]
+mod listener;
 #[path = "check/printed.rs"]
 mod printed;
 

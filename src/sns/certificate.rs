@@ -99,6 +99,12 @@ impl Certificate {
     }
 }
 
+/// From when until when a certificate holds, by itself; `None` when it cannot be read.
+pub fn validity(certificate: &[u8]) -> Option<(UnixMs, UnixMs)> {
+    let fields = Fields::read(certificate)?;
+    Some((fields.not_before, fields.not_after))
+}
+
 /// One block and blanks around it.
 fn unwrap_pem(pem: &[u8]) -> Option<Vec<u8>> {
     if pem.len() > PEM_BYTES_MAX {

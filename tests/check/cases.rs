@@ -28,6 +28,8 @@ impl Default for Case {
     }
 }
 
+const TOPICS: &str = "[\"arn:aws:sns:eu-central-1:123456789012:mediapackage\"]";
+
 const ALL_WELL: &[Line] = &[
     ("ok", "config", "config.toml"),
     ("ok", "state folder", "can be written"),
@@ -281,16 +283,48 @@ fn of_the_picture() -> Vec<Case> {
             name: "parts that are not built",
             config: |config| {
                 let config = config.set("mediapackage.apis", "[\"v1\", \"v2\", \"vod\"]");
-                let config = config.text("sns.listen", "127.0.0.1:0");
-                let arn = "[\"arn:aws:sns:eu-central-1:123456789012:mediapackage\"]";
-                config.set("sns.topic_arns", arn).set("mqtt.flat", "true")
+                config.set("mqtt.flat", "true")
             },
             lines: &[
                 ("note", "mediapackage v2", "not built yet in this version"),
                 ("note", "vod", "not built yet in this version"),
-                ("note", "sns", "not built yet in this version"),
                 ("note", "flat topics", "not built yet in this version"),
             ],
+            ..Case::default()
+        },
+        Case {
+            name: "a listener over plain HTTP",
+            config: |config| {
+                config
+                    .text("sns.listen", "127.0.0.1:0")
+                    .set("sns.topic_arns", TOPICS)
+            },
+            lines: &[
+                ("ok", "sns port", "127.0.0.1:0 can be listened on"),
+                (
+                    "note",
+                    "sns certificate",
+                    "none: SNS delivers over plain HTTP",
+                ),
+                ("note", "sns", "public_url is not given"),
+                ("ok", "proxy", "SNS is reached"),
+            ],
+            ..Case::default()
+        },
+        Case {
+            name: "a listener that cannot be",
+            config: |config| {
+                config
+                    .text("sns.listen", "192.0.2.1:2000")
+                    .set("sns.topic_arns", TOPICS)
+                    .text("sns.tls_cert_file", "/nonexistent/sns.pem")
+                    .text("sns.tls_key_file", "/nonexistent/sns.key")
+            },
+            lines: &[
+                ("fail", "sns port", "cannot listen on 192.0.2.1:2000"),
+                ("fail", "sns certificate", "/nonexistent/sns.pem"),
+            ],
+            code: 1,
             ..Case::default()
         },
         Case {

@@ -7,6 +7,7 @@
 mod aws;
 mod broker;
 pub mod cost;
+mod listener;
 mod place;
 mod report;
 
@@ -35,6 +36,7 @@ pub fn check(config: &Config, offline: bool) -> Result<(), Failure> {
     let mut report = Report::new(std::io::stdout().lock());
     place::config(&mut report, config);
     place::state_folder(&mut report, config, offline);
+    listener::check(&mut report, config);
     if offline {
         place::offline(&mut report, config);
         return report.finish();

@@ -109,7 +109,8 @@ pub fn proxies<W: Write>(report: &mut Report<W>, config: &Config) {
             &config.cloudwatch.url,
         ),
     ];
-    for (service, proxy, url) in services {
+    let sns = config.sns.iter().map(|sns| ("SNS", &sns.proxy, &sns.url));
+    for (service, proxy, url) in services.into_iter().chain(sns) {
         match crate::aws::way_out(proxy, url) {
             Ok(way) => report.ok("proxy", &format!("{service} is reached {way}")),
             Err(fault) => report.fault("proxy", &fault),

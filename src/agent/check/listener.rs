@@ -1,0 +1,176 @@
+//! `[sns]`: the port, and the certificate that AWS is shown there.
+
+use std::io::{ErrorKind, Write};
+use std::net::TcpListener;
+use std::time::Duration;
+
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use webpki::{EndEntityCert, KeyUsage};
+
+use super::super::{clock, state_dir};
+use super::report::Report;
+use crate::config::{Config, Sns};
+use crate::http::Tls;
+use crate::sns::certificate;
+use crate::state::time::UnixMs;
+
+/// A certificate that ends sooner deserves a word.
+const RENEW_BEFORE: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// Whether AWS could deliver here, as far as this machine can tell.
+pub fn check<W: Write>(report: &mut Report<W>, config: &Config) {
+    let Some(sns) = &config.sns else {
+        return;
+    };
+    port(report, config, sns);
+    certificate(report, sns);
+    if sns.public_url.is_none() {
+        report.note(
+            "sns",
+            "public_url is not given, so that subscribe-url cannot tell",
+        );
+    }
+}
+
+/// Opens the port for a moment, unless the agent of this config has it.
+fn port<W: Write>(report: &mut Report<W>, config: &Config, sns: &Sns) {
+    const PART: &str = "sns port";
+    let listen = sns.listen;
+    let Err(error) = TcpListener::bind(listen) else {
+        report.ok(PART, &format!("{listen} can be listened on"));
+        return;
+    };
+    if error.kind() == ErrorKind::AddrInUse && state_dir::is_locked(config) {
+        report.note(PART, &format!("the agent that runs listens on {listen}"));
+        return;
+    }
+    let remedy = match error.kind() {
+        ErrorKind::AddrInUse => "give [sns] listen a port that no other program has",
+        ErrorKind::PermissionDenied => {
+            "ports below 1024 need the capability CAP_NET_BIND_SERVICE; or give [sns] listen \
+             another port"
+        }
+        _ => "check [sns] listen",
+    };
+    let found = format!("cannot listen on {listen}: {error}");
+    report.fail(PART, &found, remedy);
+}
+
+fn certificate<W: Write>(report: &mut Report<W>, sns: &Sns) {
+    const PART: &str = "sns certificate";
+    let (Some(cert_file), Some(key_file)) = (&sns.tls_cert_file, &sns.tls_key_file) else {
+        report.note(
+            PART,
+            "none: SNS delivers over plain HTTP; its signatures hold all the same",
+        );
+        return;
+    };
+    if let Err(unusable) = Tls::load(cert_file, key_file) {
+        report.fail(PART, &unusable, "");
+        return;
+    }
+    let chain = CertificateDer::pem_file_iter(cert_file).and_then(Iterator::collect);
+    let chain: Vec<CertificateDer<'_>> = chain.unwrap_or_default();
+    let Some((leaf, others)) = chain.split_first() else {
+        return;
+    };
+    let shown = cert_file.display();
+    let now = clock::wall();
+    match certificate::validity(leaf) {
+        Some((_, end)) if end < now => {
+            let found = format!("{shown} ended at {end}");
+            report.fail(PART, &found, "renew it");
+            return;
+        }
+        Some((begin, _)) if begin > now => {
+            let found = format!("{shown} does not hold before {begin}");
+            report.fail(PART, &found, "check this machine's clock");
+            return;
+        }
+        Some((_, end)) if end < now.plus_ms(RENEW_BEFORE.as_millis() as i64) => {
+            let found = format!("{shown} ends at {end}");
+            report.warn(
+                PART,
+                &found,
+                "renew it; the agent takes the new one by itself",
+            );
+        }
+        Some((_, end)) => report.ok(PART, &format!("{shown} holds until {end}")),
+        None => report.warn(
+            PART,
+            &format!("{shown} does not tell until when it holds"),
+            "",
+        ),
+    }
+    doubts(leaf, others, sns, now)
+        .into_iter()
+        .for_each(|(found, remedy)| report.warn(PART, &format!("{shown} {found}"), remedy));
+}
+
+/// What would keep SNS from delivering, though the files are in order.
+fn doubts(
+    leaf: &CertificateDer<'_>,
+    others: &[CertificateDer<'_>],
+    sns: &Sns,
+    now: UnixMs,
+) -> Vec<(String, &'static str)> {
+    let Ok(leaf) = EndEntityCert::try_from(leaf) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    let host = sns.public_url.as_deref().and_then(host);
+    let name = host.and_then(|host| Some((host, ServerName::try_from(host).ok()?)));
+    if let Some((host, name)) = name
+        && leaf.verify_is_valid_for_subject_name(&name).is_err()
+    {
+        let text = format!("is not for {host}");
+        found.push((text, "get one for the host in [sns] public_url"));
+    }
+    let seconds = u64::try_from(now.0 / 1000).unwrap_or_default();
+    let public = leaf.verify_for_usage(
+        default_provider().signature_verification_algorithms.all,
+        webpki_roots::TLS_SERVER_ROOTS,
+        others,
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
+        KeyUsage::server_auth(),
+        None,
+        None,
+    );
+    if let Err(error) = public {
+        found.push((
+            format!("does not lead to a public authority ({error})"),
+            "SNS takes no other; put the whole chain there, the server's own first",
+        ));
+    }
+    found
+}
+
+/// The host of `scheme://host[:port][/path]`.
+fn host(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split('/').next()?;
+    match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => authority.split(':').next(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_the_public_url_is_found() {
+        let cases = [
+            ("https://edge.example.net:2000", Some("edge.example.net")),
+            ("https://edge.example.net/sns", Some("edge.example.net")),
+            ("http://[2001:db8::1]:2000", Some("2001:db8::1")),
+            ("edge", None),
+        ];
+        for (url, wanted) in cases {
+            assert_eq!(host(url), wanted, "{url}");
+        }
+    }
+}
