@@ -7,8 +7,10 @@
 
 use std::fs;
 use std::io::{IsTerminal, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -24,6 +26,7 @@ use signal_hook::iterator::Signals;
 use broker::Broker;
 use options::{Asked, Options};
 use region::Region;
+use region::sns::deliverer::Policy;
 use show::Show;
 
 #[path = "../tests/support/broker.rs"]
@@ -95,11 +98,12 @@ fn demo(options: &Options) -> Result<(), Failure> {
     };
     let region = Region::start(scenario::world());
     let folder = tempfile::tempdir().map_err(because("no temporary folder for the demo"))?;
-    let config = write_config(
-        folder.path(),
-        &region.url(),
-        &format!("mqtt://{host}:{port}"),
-    )?;
+    let sns_port = free_port()?;
+    let mqtt = format!("mqtt://{host}:{port}");
+    let config = write_config(folder.path(), &region, &mqtt, sns_port)?;
+    // SNS comes again until the agent is there.
+    region.edit(|w| w.sns.policy = Arc::new(Policy::retrying(100, Duration::from_millis(200))));
+    scenario::subscribe(&region, &format!("http://127.0.0.1:{sns_port}/"));
     let intro = intro(&host, port);
 
     let (tell, news) = sync_channel(NEWS_MAX);
@@ -214,8 +218,21 @@ fn start_broker(port: Option<u16>) -> Result<Broker, Failure> {
         .map_err(because("no broker on any loopback port"))
 }
 
-fn write_config(folder: &Path, aws: &str, mqtt: &str) -> Result<Config, Failure> {
+/// A port for the agent's listener.
+fn free_port() -> Result<u16, Failure> {
+    let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let address = bound.map_err(because("no free loopback port"))?;
+    Ok(address.port())
+}
+
+fn write_config(
+    folder: &Path,
+    region: &Region,
+    mqtt: &str,
+    sns_port: u16,
+) -> Result<Config, Failure> {
     let (key_id, secret) = region::KEY;
+    let (aws, topic_arn) = (region.url(), region.sns().topic(scenario::TOPIC));
     let state = folder.join("state");
     let text = format!(
         r#"region = "{region}"
@@ -238,6 +255,11 @@ proxy = "none"
 settle = "1s"
 ingest_lost_after = "1m"
 monthly_budget_usd = 0
+[sns]
+listen = "127.0.0.1:{sns_port}"
+topic_arns = ["{topic_arn}"]
+url = "{aws}"
+proxy = "none"
 [mqtt]
 url = "{mqtt}"
 [home_assistant]

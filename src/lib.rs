@@ -11,15 +11,19 @@
 //! ```text
 //! poll-mp ─────┐                               ┌─▶ mqtt ─────▶ broker
 //! poll-metrics ┤   sync_channel (bounded)      ├─▶ mqtt-read ◀ its retained store
-//! poll-alarms ─┼─▶ Engine::handle(now, event) ─┼─▶ poll-… (the next job)
+//! poll-alarms ─┤                               ├─▶ poll-… (the next job)
+//! sns-… ───────┼─▶ Engine::handle(now, event) ─┼─▶ http (the answer), sns-aws, spool
 //! mqtt, stop ──┘        -> effects             └─▶ log, finish
 //! AWS -> complete snapshot -> state -> wanted topics -> difference -> publishes
 //! ```
 //!
+//! What AWS pushes comes by the same door: a message is judged by a worker, joined with the
+//! state by the engine, and answered when the broker or the spool has it.
+//!
 //! # Who may import whom
 //!
-//! `main` → [`cli`] → [`agent`] → [`aws`], [`mqtt`] → [`engine`] → [`topics`] → [`state`]. No
-//! arrow goes back. [`config`], [`error`] and [`log`] serve everything left of `engine`.
+//! `main` → [`cli`] → [`agent`] → [`aws`], [`mqtt`], [`http`], [`sns`] → [`engine`] → [`topics`]
+//! → [`state`]. No arrow goes back. [`config`], [`error`] and [`log`] serve everything left of `engine`.
 //! `state`, `engine` and `topics` are pure: no clock, no randomness, no file, socket, thread or
 //! environment; `tests/tidy.rs` holds them to it.
 //!
@@ -33,6 +37,10 @@
 //! | `mqtt-read` | `agent` | reads the retained store, as asked | its channel is dropped |
 //! | `mqtt-check` | `agent` | the sessions of `check` | its channel is dropped |
 //! | `check-limit` | `agent` | ends what AWS has not answered in time | the switch |
+//! | `http` | `agent` | gathers the requests of all connections, writes the answers | `Answers::stop` |
+//! | `sns-1`, `sns-2` | `agent` | judge requests | `http` drops their channel |
+//! | `sns-aws` | `agent` | fetches certificates, confirms subscriptions | its channel is dropped; requests in flight are interrupted |
+//! | `spool` | `agent` | keeps messages on disk | its channel is dropped |
 //! | `stop` | `agent` | turns the thrown switch into an event | the switch |
 //! | `signals` | `cli` | SIGTERM and SIGINT throw the switch | its handle is closed |
 //!
@@ -47,6 +55,8 @@
 //! - A publication counts when its PUBACK came. Nothing rests on the client's own queue.
 //! - Points are not queued: the minute that the broker acknowledged last is remembered, and
 //!   CloudWatch is asked again from there. So memory is flat while the broker is away.
+//! - A message that was answered 200 is with the broker or on disk. What tells of a change goes
+//!   out before the retained state that would hide it after a crash.
 //! - A deadline lies in the future, and every queue and list has a limit with a name.
 //!
 //! # Where this differs from the first design

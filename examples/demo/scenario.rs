@@ -10,6 +10,8 @@ use super::region::{Alarm, Clock, Region, World};
 
 /// Where it takes place.
 pub const REGION: &str = "eu-central-1";
+/// What the alarms notify.
+pub const TOPIC: &str = "mediapackage";
 /// After this many seconds it begins again: a whole number of minutes, so that each minute of
 /// metrics falls on the same steps every time.
 const LENGTH_SECONDS: u64 = 120;
@@ -21,64 +23,60 @@ const START_SECOND: i64 = 40;
 struct Step {
     second: u64,
     says: &'static str,
-    happens: fn(&mut World),
+    happens: fn(&Region),
 }
 
 const STORY: [Step; 9] = [
     Step {
         second: 2,
         says: "the encoder of sports-1 fails; a minute without ingest will show it",
-        happens: |w| w.stop_ingest("sports-1", w.minute()),
+        happens: |r| r.edit(|w| w.stop_ingest("sports-1", w.minute())),
     },
     Step {
         second: 14,
         says: "channel election-night goes on air",
-        happens: |w| go_on_air(w, "election-night", 2),
+        happens: |r| r.edit(|w| go_on_air(w, "election-night", 2)),
     },
     Step {
         second: 24,
-        says: "CloudWatch raises the alarm sports-1-no-ingest",
-        happens: |w| {
-            let reason = "Threshold Crossed: no datapoints were received for 1 period.";
-            set_alarms(w, "ALARM", reason);
-        },
+        says: "CloudWatch raises the alarm sports-1-no-ingest; SNS tells it at once",
+        happens: |r| set_alarms(r, "ALARM"),
     },
     Step {
         second: 35,
         says: "channel festival is deleted; two complete listings without it will clear it",
-        happens: |w| w.remove_channel("festival"),
+        happens: |r| r.edit(|w| w.remove_channel("festival")),
     },
     Step {
         second: 62,
         says: "the encoder of sports-1 is back, but the second input of news-hd falls silent",
-        happens: |w| {
-            let minute = w.minute();
-            w.start_ingest("sports-1", minute);
-            w.stop_input("news-hd", 1, minute);
+        happens: |r| {
+            r.edit(|w| {
+                let minute = w.minute();
+                w.start_ingest("sports-1", minute);
+                w.stop_input("news-hd", 1, minute);
+            });
         },
     },
     Step {
         second: 84,
         says: "the alarm sports-1-no-ingest is over",
-        happens: |w| {
-            let reason = "Threshold Crossed: 1 datapoint was not less than the threshold.";
-            set_alarms(w, "OK", reason);
-        },
+        happens: |r| set_alarms(r, "OK"),
     },
     Step {
         second: 92,
         says: "the second input of news-hd is back",
-        happens: |w| w.start_input("news-hd", 1, w.minute()),
+        happens: |r| r.edit(|w| w.start_input("news-hd", 1, w.minute())),
     },
     Step {
         second: 100,
         says: "election-night is over, its channel is deleted",
-        happens: |w| w.remove_channel("election-night"),
+        happens: |r| r.edit(|w| w.remove_channel("election-night")),
     },
     Step {
         second: 108,
         says: "channel festival is on air again",
-        happens: |w| go_on_air(w, "festival", 3),
+        happens: |r| r.edit(|w| go_on_air(w, "festival", 3)),
     },
 ];
 
@@ -120,7 +118,7 @@ pub fn play(region: &Region, stop: &Stop, tell: &SyncSender<News>) {
         if stop.wait(due.saturating_sub(start.elapsed())) {
             return;
         }
-        region.edit(step.happens);
+        (step.happens)(region);
         if tell.send(News::Story(step.says)).is_err() {
             return;
         }
@@ -128,10 +126,21 @@ pub fn play(region: &Region, stop: &Stop, tell: &SyncSender<News>) {
 }
 
 /// Sets the alarm of sports-1 and the composite one that depends on it.
-fn set_alarms(world: &mut World, state: &str, reason: &str) {
-    world.set_alarm("sports-1-no-ingest", state, reason);
-    let because = format!("sports-1-no-ingest transitioned to {state}");
-    world.set_alarm("any-channel-down", state, &because);
+fn set_alarms(region: &Region, state: &str) {
+    for name in ["sports-1-no-ingest", "any-channel-down"] {
+        region.set_alarm_state(name, state, true);
+    }
+}
+
+/// Subscribes the agent to what the alarms tell, which it then has to confirm.
+pub fn subscribe(region: &Region, endpoint: &str) {
+    let topic_arn = region.sns().topic(TOPIC);
+    region.edit(|w| {
+        for alarm in &mut w.alarms {
+            alarm.actions.push(topic_arn.clone());
+        }
+    });
+    region.sns().subscribe(&topic_arn, endpoint);
 }
 
 /// Adds a channel whose metrics begin now.
