@@ -23,7 +23,8 @@
 //! # Who may import whom
 //!
 //! `main` → [`cli`] → [`agent`] → [`aws`], [`mqtt`], [`http`], [`sns`] → [`engine`] → [`topics`]
-//! → [`state`]. No arrow goes back. [`config`], [`error`] and [`log`] serve everything left of `engine`.
+//! → [`state`]. No arrow goes back. [`config`], [`error`] and [`log`] serve everything left of
+//! `engine`.
 //! `state`, `engine` and `topics` are pure: no clock, no randomness, no file, socket, thread or
 //! environment; `tests/tidy.rs` holds them to it.
 //!

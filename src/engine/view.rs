@@ -10,6 +10,7 @@ use crate::state::health::{self, Evidence, Health, Ingest, Light};
 use crate::state::inventory::InventoryChanges;
 use crate::state::measure::Resource;
 use crate::state::model::{Channel, Id, account_of};
+use crate::state::push::Passed;
 use crate::state::source::{Source, SourceState, SourceStatus};
 use crate::state::time::{Mono, UnixMs};
 use crate::topics::event::Happening;
@@ -476,7 +477,7 @@ impl Engine {
             state: Some(change.to.clone()),
             previous_state: change.from.clone(),
             summary: alarm_sentence(&alarm.name, change),
-            detail: None,
+            detail: alarm.reason.as_deref().map(reason_detail),
         })
     }
 
@@ -507,6 +508,15 @@ impl Engine {
             previous_state: Some(from.as_str().to_owned()),
             summary: format!("Ingest of channel {id} is {}.", to.as_str()),
         });
+    }
+}
+
+/// AWS's own words, as the detail of an event.
+fn reason_detail(reason: &str) -> Passed {
+    let json = serde_json::json!({ "reason": reason }).to_string();
+    Passed {
+        json,
+        truncated: false,
     }
 }
 
