@@ -212,13 +212,9 @@ impl Engine {
         }
         let worst = health.iter().filter(|(_, h)| h.light >= Light::Warning);
         let reasons = worst.filter_map(|(id, h)| Some(format!("{id}: {}", h.reasons.first()?)));
-        let of_nobody = |name: &&Id| {
-            self.alarms
-                .get(name)
-                .is_some_and(|a| a.channel_id.is_none())
-        };
-        let region = active.iter().filter(of_nobody);
-        let region = region.map(|name| format!("Alarm {name} is in ALARM."));
+        let region = self.alarms.iter().map(|(_, alarm)| alarm);
+        let region = region.filter(|a| a.state == "ALARM" && a.channel_id.is_none());
+        let region = region.map(|alarm| format!("Alarm {} is in ALARM.", alarm.name));
         let summary = Summary {
             health: light,
             reasons: reasons.chain(region).take(3).collect(),

@@ -1,13 +1,18 @@
 //! Messages that AWS pushes: published once, answered when they are safe, never lost.
 
 use super::rig::START;
+use serde_json::Value;
+
 use super::*;
 use crate::engine::Event;
 use crate::engine::push::{Arrived, ConfirmToken, Push};
 use crate::state::alarms::Via;
 use crate::state::fault::{Fault, FaultKind};
+use crate::state::glob::Glob;
+use crate::state::polled::AlarmKind;
 use crate::state::push::{
-    EventType, Meaning, MessageId, Notice, Passed, PushedEvent, Reason, Reference, Refusals,
+    EventType, Meaning, MessageId, Notice, Passed, PushedAlarm, PushedEvent, Reason, Reference,
+    Refusals,
 };
 use crate::state::source::Source;
 
@@ -56,7 +61,10 @@ fn rig() -> Rig {
 
 /// Message `n` comes, as delivery `delivery`.
 fn push(rig: &mut Rig, delivery: u64, n: u64) {
-    let notice = notice(n);
+    push_notice(rig, delivery, notice(n));
+}
+
+fn push_notice(rig: &mut Rig, delivery: u64, notice: Notice) {
     let record = rig.spool.record(&notice);
     rig.handle(Event::Push(Push::Notice(Box::new(Arrived {
         delivery,
@@ -376,4 +384,115 @@ fn news_wake_a_poll_at_most_every_ten_seconds() {
     }
     rig.to(200);
     assert_eq!(polls(&rig) - before, 2);
+}
+
+/// The notification of an alarm that changed at a second after the start.
+fn alarm_notice(n: u64, arn: &str, from: &str, to: &str, second: i64) -> Notice {
+    let mut parts = arn.split(':').skip(3).map(str::to_owned);
+    let alarm = PushedAlarm {
+        name: arn.rsplit(':').next().unwrap().into(),
+        arn: arn.to_owned(),
+        region: parts.next(),
+        account_id: parts.next(),
+        kind: AlarmKind::Metric,
+        state: to.into(),
+        previous_state: Some(from.into()),
+        reason: Some("Because.".into()),
+        description: None,
+        changed_at: START.plus_ms(second * 1000),
+        namespace: None,
+        metric: None,
+        dimensions: vec![("Channel".into(), "a".into())],
+        threshold: None,
+        comparison: None,
+    };
+    Notice {
+        meaning: Meaning::Alarm(Box::new(alarm)),
+        ..notice(n)
+    }
+}
+
+const OURS: &str = "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:x";
+const THEIRS: &str = "arn:aws:cloudwatch:eu-central-1:999999999999:alarm:x";
+
+#[test]
+fn an_alarm_that_is_pushed_counts_for_its_channel_and_each_change_is_one_event() {
+    let mut rig = rig();
+    rig.to(10);
+    push_notice(&mut rig, 1, alarm_notice(1, OURS, "OK", "ALARM", 9));
+    // EventBridge tells the same; and a straggler tells what was before.
+    push_notice(&mut rig, 2, alarm_notice(2, OURS, "OK", "ALARM", 9));
+    push_notice(&mut rig, 3, alarm_notice(3, OURS, "ALARM", "OK", 5));
+    rig.to(12);
+    assert_eq!(rig.answers, good(1..4));
+    assert_eq!(rig.events("alarm"), ["x OK>ALARM"]);
+    assert_eq!(rig.json("alarm/x")["state"], "ALARM");
+    assert_eq!(rig.json("alarm/x")["source"], "sns");
+    assert_eq!(rig.json("channel/a/health")["health"], "critical");
+    assert_eq!(rig.json("summary")["alarms_active"], 1);
+    assert_eq!(
+        rig.messages("event/alarm")[0]["detail"]["reason"],
+        "Because."
+    );
+}
+
+#[test]
+fn anothers_alarm_has_a_topic_of_its_own_and_nobodys_channel() {
+    let mut rig = rig();
+    rig.to(10);
+    push_notice(&mut rig, 1, alarm_notice(1, THEIRS, "OK", "ALARM", 9));
+    rig.to(12);
+    let theirs = rig.json("alarm/x@999999999999.eu-central-1");
+    assert_eq!(theirs["state"], "ALARM");
+    assert_eq!(theirs["channel_id"], Value::Null);
+    assert_eq!(rig.json("alarm/x"), Value::Null);
+    let reasons = rig.json("summary")["reasons"].to_string();
+    assert!(reasons.contains("Alarm x is in ALARM."), "{reasons}");
+    assert_ne!(rig.json("channel/a/health")["health"], "critical");
+}
+
+#[test]
+fn what_came_before_the_account_was_known_is_sorted_when_it_is() {
+    let mut rig = rig();
+    rig.region.faults.insert(
+        Kind::Inventory,
+        Fault::new(FaultKind::Network, "no way", ""),
+    );
+    rig.to(10);
+    push_notice(&mut rig, 1, alarm_notice(1, THEIRS, "OK", "ALARM", 9));
+    rig.to(12);
+    assert_eq!(rig.json("alarm/x")["state"], "ALARM");
+    rig.region.faults.clear();
+    rig.to(100);
+    assert_eq!(rig.json("alarm/x"), Value::Null);
+    assert_eq!(
+        rig.json("alarm/x@999999999999.eu-central-1")["state"],
+        "ALARM"
+    );
+}
+
+#[test]
+fn an_alarm_that_no_poll_shows_is_kept_for_a_day() {
+    let mut rig = rig();
+    rig.to(10);
+    push_notice(&mut rig, 1, alarm_notice(1, OURS, "OK", "ALARM", 9));
+    rig.minutes(23 * 60);
+    assert_eq!(rig.json("alarm/x")["listed"], false);
+    rig.minutes(2 * 60);
+    assert_eq!(rig.json("alarm/x"), Value::Null);
+}
+
+#[test]
+fn an_alarm_left_out_by_the_config_is_a_message_and_no_more() {
+    let mut rig = Rig::with(live(&["a"]), |settings| {
+        settings.topic_arns = vec![TOPIC.into()];
+        settings.wish.alarm_exclude = vec![Glob::new("x")];
+    });
+    rig.to(10);
+    push_notice(&mut rig, 1, alarm_notice(1, OURS, "OK", "ALARM", 9));
+    rig.to(12);
+    assert_eq!(rig.answers, good(1..2));
+    assert_eq!(rig.messages("sns/message").len(), 1);
+    assert!(rig.events("alarm").is_empty());
+    assert_eq!(rig.json("alarm/x"), Value::Null);
 }
