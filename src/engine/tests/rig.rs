@@ -22,8 +22,6 @@ use crate::topics::memory::recall;
 pub const START: UnixMs = UnixMs(1_795_341_600_000);
 /// The minute that begins then.
 pub const M0: i64 = START.0 / 60_000;
-/// How long the spool takes.
-const SPOOL_TIME: Duration = Duration::from_millis(20);
 /// How long AWS thinks.
 const ANSWER_TIME: Duration = Duration::from_millis(300);
 const PREFIX: &str = "mp/x/";
@@ -138,6 +136,7 @@ pub struct Rig {
     pending: BTreeMap<(Duration, u64), Pending>,
     number: u64,
     started: bool,
+    spool_free_at: Duration,
 }
 
 impl Rig {
@@ -176,6 +175,7 @@ impl Rig {
             pending: BTreeMap::new(),
             number: 0,
             started: false,
+            spool_free_at: Duration::ZERO,
         }
     }
 
@@ -259,13 +259,25 @@ impl Rig {
                 Effect::ReadStore(_) => self.later(Duration::from_millis(20), Pending::Read),
                 Effect::Answer { delivery, refused } => self.answers.push((delivery, refused)),
                 Effect::Confirm { topic_arn, .. } => self.confirming.push(topic_arn),
-                Effect::Spool(request) => self.later(SPOOL_TIME, Pending::Spool(request)),
+                Effect::Spool(request) => self.spool_later(request),
                 Effect::Finish(refusal) => {
                     self.finished = true;
                     self.refusal = refusal;
                 }
             }
         }
+    }
+
+    /// Requests that the spool has not carried out.
+    pub fn asked_of_spool(&self) -> usize {
+        let pending = self.pending.values();
+        pending.filter(|p| matches!(p, Pending::Spool(_))).count()
+    }
+
+    /// One request after the other.
+    fn spool_later(&mut self, request: SpoolRequest) {
+        self.spool_free_at = self.spool_free_at.max(self.now) + self.spool.delay;
+        self.later(self.spool_free_at - self.now, Pending::Spool(request));
     }
 
     fn later(&mut self, wait: Duration, pending: Pending) {
@@ -350,6 +362,29 @@ impl Rig {
             topic,
             payload,
         });
+    }
+
+    /// The process dies and another one begins. Of what is on its way to the broker the first
+    /// `taken` publications arrive.
+    pub fn crash(&mut self, settings: Settings, taken: usize) {
+        let session = self.broker.session;
+        let pending = std::mem::take(&mut self.pending);
+        let mut left = taken;
+        for pending in pending.into_values() {
+            if let Pending::Taken(of, publication) = pending
+                && of == session
+                && left > 0
+            {
+                left -= 1;
+                self.take(publication);
+            }
+        }
+        self.broker.session += 1;
+        self.learned_ms = None;
+        self.spool_free_at = self.now;
+        self.engine = Engine::new(settings, self.now());
+        self.handle(Event::Started);
+        self.handle(Event::Spool(self.spool.open()));
     }
 
     /// The session ends now; what is on its way is lost.
