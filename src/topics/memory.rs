@@ -149,6 +149,7 @@ fn subscription(name_level: &str, payload: &[u8]) -> Option<Memory> {
         accepted: written.accepted,
         rejected: written.rejected,
         last_rejection: written.last_rejection,
+        ended_at: None,
     })))
 }
 

@@ -345,12 +345,13 @@ impl World {
         wanted.remove("mp/x/agent/stats");
         assert_eq!(held, wanted, "seed {seed}");
         for alarm in 0..ALARMS {
-            let told = published.keys().rev().find_map(|n| {
-                match &self.sent[*n].notice.meaning {
+            let told = published
+                .keys()
+                .rev()
+                .find_map(|n| match &self.sent[*n].notice.meaning {
                     Meaning::Alarm(told) if *told.name == *format!("f{alarm}") => Some(told),
                     _ => None,
-                }
-            });
+                });
             let shown = self.rig.json(&format!("alarm/f{alarm}"));
             let state = told.map_or(serde_json::Value::Null, |t| t.state.clone().into());
             assert_eq!(shown["state"], state, "seed {seed}: alarm f{alarm}");
@@ -363,7 +364,7 @@ fn whatever_happens_what_was_answered_is_published() {
     let seed = std::env::var("SEED")
         .ok()
         .and_then(|seed| seed.parse().ok());
-    let seeds = seed.map_or(1..7, |seed| seed..seed + 1);
+    let seeds = seed.map_or(1..5, |seed| seed..seed + 1);
     for seed in seeds {
         eprintln!("seed {seed}");
         let mut world = World::new(seed);

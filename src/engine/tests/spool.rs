@@ -45,7 +45,9 @@ impl Spool {
     /// A record of this notice.
     pub fn record(&mut self, notice: &Notice) -> std::sync::Arc<[u8]> {
         self.notices.push(notice.clone());
-        (self.notices.len() - 1).to_be_bytes().into()
+        let mut record = (self.notices.len() - 1).to_be_bytes().to_vec();
+        record.extend(notice.message.json.bytes());
+        record.into()
     }
 
     pub fn open(&self) -> SpoolEvent {
@@ -66,7 +68,7 @@ impl Spool {
             SpoolRequest::Append { seq, record } => {
                 assert!(seq > self.last, "numbers rise: {seq} after {}", self.last);
                 self.last = seq;
-                let at = usize::from_be_bytes(record[..].try_into().expect("a record of ours"));
+                let at = usize::from_be_bytes(record[..8].try_into().expect("a record of ours"));
                 self.records.insert(seq, at);
                 self.kept.push((seq, at));
                 Some(SpoolEvent::Stored {
