@@ -493,7 +493,7 @@ fn an_alarm_out_of_the_spool_is_believed_before_the_clock_is_right() {
     rig.region.fail(Kind::Series);
     rig.region.fail(Kind::Metrics);
     rig.broker.up = true;
-    rig.crash(pushed_settings(), 0);
+    rig.crash(pushed_settings(), 0, Duration::ZERO);
     rig.to(60);
     assert_eq!(told(&rig), [1]);
     assert_eq!(rig.events("alarm"), ["f OK>ALARM"]);

@@ -189,7 +189,10 @@ impl World {
         }
         self.cut();
         let taken = self.rng.usize(..8);
-        self.rig.crash(settings_of(self.seed), taken);
+        // Now and then the disk is slow to begin.
+        let open_ms = self.rng.u64(..20_000) * u64::from(self.rng.u8(..4) == 0);
+        let open_time = Duration::from_millis(open_ms);
+        self.rig.crash(settings_of(self.seed), taken, open_time);
     }
 
     fn disturb(&mut self) {

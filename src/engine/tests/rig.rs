@@ -109,6 +109,7 @@ enum Pending {
     Lost,
     Read,
     Spool(SpoolRequest),
+    OpenSpool,
 }
 
 pub struct Rig {
@@ -203,7 +204,8 @@ impl Rig {
         if !self.started {
             self.started = true;
             self.handle(Event::Started);
-            self.handle(Event::Spool(self.spool.open()));
+            let opened = self.spool.open();
+            self.handle(Event::Spool(opened));
         }
         self.run_to(Duration::from_secs(seconds));
     }
@@ -331,8 +333,12 @@ impl Rig {
                 let store = self.broker.up.then(|| self.broker.store());
                 self.handle(Event::Store(store.ok_or_else(|| "no broker".to_owned())));
             }
+            Pending::OpenSpool => {
+                let opened = self.spool.open();
+                self.handle(Event::Spool(opened));
+            }
             Pending::Spool(request) => {
-                if let Some(event) = self.spool.carry_out(request) {
+                for event in self.spool.carry_out(request) {
                     self.handle(Event::Spool(event));
                 }
             }
@@ -365,8 +371,8 @@ impl Rig {
     }
 
     /// The process dies and another one begins. Of what is on its way to the broker the first
-    /// `taken` publications arrive.
-    pub fn crash(&mut self, settings: Settings, taken: usize) {
+    /// `taken` publications arrive. The spool needs `open_time` to be opened.
+    pub fn crash(&mut self, settings: Settings, taken: usize, open_time: Duration) {
         let session = self.broker.session;
         let pending = std::mem::take(&mut self.pending);
         let mut left = taken;
@@ -384,7 +390,8 @@ impl Rig {
         self.spool_free_at = self.now;
         self.engine = Engine::new(settings, self.now());
         self.handle(Event::Started);
-        self.handle(Event::Spool(self.spool.open()));
+        self.spool_free_at = self.now + open_time;
+        self.later(open_time, Pending::OpenSpool);
     }
 
     /// The session ends now; what is on its way is lost.

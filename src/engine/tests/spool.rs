@@ -21,6 +21,8 @@ pub struct Spool {
     pub full: bool,
     /// The disk cannot be read.
     pub unreadable: bool,
+    /// It could not be opened, and is tried again by the next append.
+    pub closed: bool,
     /// How long a request takes.
     pub delay: Duration,
     last: Seq,
@@ -35,6 +37,7 @@ impl Default for Spool {
             kept: Vec::new(),
             full: false,
             unreadable: false,
+            closed: false,
             delay: Duration::from_millis(20),
             last: 0,
         }
@@ -50,7 +53,16 @@ impl Spool {
         record.into()
     }
 
-    pub fn open(&self) -> SpoolEvent {
+    /// What it says first.
+    pub fn open(&mut self) -> SpoolEvent {
+        self.closed = self.full;
+        match self.closed {
+            true => SpoolEvent::Opened(Err("cannot write".into())),
+            false => self.opened(),
+        }
+    }
+
+    fn opened(&self) -> SpoolEvent {
         let pending = self.records.iter();
         let pending = pending.map(|(seq, at)| (*seq, self.notices[*at].message_id));
         SpoolEvent::Opened(Ok(Opened {
@@ -59,14 +71,43 @@ impl Spool {
         }))
     }
 
-    pub fn carry_out(&mut self, request: SpoolRequest) -> Option<SpoolEvent> {
+    pub fn carry_out(&mut self, request: SpoolRequest) -> Vec<SpoolEvent> {
+        if !self.closed {
+            return self.work(request).into_iter().collect();
+        }
+        let SpoolRequest::Append { seq, .. } = request else {
+            return match request {
+                SpoolRequest::Read { .. } => vec![SpoolEvent::Read(Vec::new())],
+                _ => Vec::new(),
+            };
+        };
+        let mut told = Vec::new();
+        if !self.full {
+            self.closed = false;
+            told.push(self.opened());
+            if seq > self.last {
+                told.extend(self.work(request));
+                return told;
+            }
+        }
+        told.push(SpoolEvent::Stored {
+            seqs: vec![seq],
+            result: Err("not kept".into()),
+        });
+        told
+    }
+
+    fn work(&mut self, request: SpoolRequest) -> Option<SpoolEvent> {
         match request {
+            SpoolRequest::Append { seq, .. } if seq <= self.last => Some(SpoolEvent::Stored {
+                seqs: vec![seq],
+                result: Err("not a new number".into()),
+            }),
             SpoolRequest::Append { seq, .. } if self.full => Some(SpoolEvent::Stored {
                 seqs: vec![seq],
                 result: Err("the disk is full".into()),
             }),
             SpoolRequest::Append { seq, record } => {
-                assert!(seq > self.last, "numbers rise: {seq} after {}", self.last);
                 self.last = seq;
                 let at = usize::from_be_bytes(record[..8].try_into().expect("a record of ours"));
                 self.records.insert(seq, at);
