@@ -211,6 +211,14 @@ impl Hand {
         }
     }
 
+    /// The spool turns out to hold this message. Deliveries that are answered by that; `None`
+    /// when it is not in hand.
+    pub fn found(&mut self, id: MessageId, seq: Seq) -> Option<Vec<DeliveryId>> {
+        let entry = self.entry_of(id).filter(|entry| !entry.is_safe())?;
+        (entry.copy, entry.until, entry.record) = (Copy::Safe(seq), None, None);
+        Some(std::mem::take(&mut entry.waiting))
+    }
+
     /// The spool has kept these, or not. Deliveries that are answered by that.
     pub fn stored(&mut self, seq: Seq, good: bool) -> Vec<DeliveryId> {
         let mut entries = self.entries.values_mut();

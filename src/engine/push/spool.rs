@@ -140,7 +140,13 @@ impl Engine {
     fn spool_opened(&mut self, now: Now, opened: Opened) {
         let shelf = &mut self.pushes.shelf;
         shelf.next = Some(opened.next.max(shelf.next.unwrap_or_default()));
-        for (_, id) in &opened.pending {
+        // What came again before the spool was open may have been told, or be under way.
+        for (seq, id) in &opened.pending {
+            if let Some(waiting) = self.pushes.hand.found(*id, *seq) {
+                waiting.into_iter().for_each(|one| self.answer(one));
+            } else if self.pushes.repeats.contains(*id, now.mono) {
+                self.pushes.shelf.ahead.insert(*seq);
+            }
             self.pushes.repeats.insert(*id, now.mono);
         }
         let shelf = &mut self.pushes.shelf;
