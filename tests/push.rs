@@ -20,3 +20,5 @@ mod harness;
 mod messages;
 #[path = "push/place.rs"]
 mod place;
+#[path = "push/stop.rs"]
+mod stop;

@@ -51,6 +51,8 @@ pub struct Subscription {
     pub rejected: u64,
     /// Why the last of them was.
     pub last_rejection: Option<String>,
+    /// When somebody removed it, by AWS's clock; not published.
+    pub ended_at: Option<UnixMs>,
 }
 
 impl Subscription {
@@ -86,6 +88,18 @@ impl Subscription {
         }
     }
 
+    /// A notification that came a while ago is told only now. It was there before the
+    /// subscription was removed, unless it is known that it came later.
+    pub fn accept_late(&mut self, at: UnixMs) {
+        let came_later = self.ended_at.is_some_and(|ended| at > ended);
+        if self.stage != Stage::Unsubscribed || came_later {
+            self.accept(at, None);
+        } else {
+            self.accepted += 1;
+            self.last_message_at = self.last_message_at.max(Some(at));
+        }
+    }
+
     /// AWS has confirmed it.
     pub fn confirm(&mut self, at: UnixMs, subscription_arn: Option<String>) {
         self.stage = Stage::Confirmed;
@@ -94,8 +108,9 @@ impl Subscription {
     }
 
     /// Somebody removed it.
-    pub fn end(&mut self) {
+    pub fn end(&mut self, at: UnixMs) {
         self.stage = Stage::Unsubscribed;
+        self.ended_at = Some(at);
         self.subscription_arn = None;
     }
 
@@ -132,6 +147,7 @@ mod tests {
             accepted: 40,
             rejected: 2,
             last_rejection: Some("topic".into()),
+            ended_at: None,
         };
         let mut fresh = Subscription::new("t");
         fresh.adopt(remembered.clone());
@@ -151,7 +167,8 @@ mod tests {
     fn a_message_tells_that_there_is_a_subscription_again() {
         let mut subscription = Subscription::new("t");
         subscription.confirm(UnixMs(1), Some("t:1".into()));
-        subscription.end();
+        subscription.end(UnixMs(4));
+        subscription.accept_late(UnixMs(4));
         assert_eq!(subscription.stage, Stage::Unsubscribed);
         assert_eq!(subscription.subscription_arn, None);
         subscription.accept(UnixMs(5), None);

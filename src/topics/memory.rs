@@ -1,7 +1,7 @@
 //! What the broker's retained store remembers of us, read back at start. Distrusted: whatever
 //! does not have the shape that we write is no memory, and a later poll overrides the rest.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::ONLINE;
 use super::name::{alarm_level, level};
@@ -96,12 +96,9 @@ fn watermark(kind: &str, id_level: &str, payload: &[u8]) -> Option<Memory> {
 }
 
 fn messages(payload: &[u8]) -> Option<Memory> {
+    // Every key that is ours.
     #[derive(Deserialize)]
-    struct Written {
-        messages: Vec<Entry>,
-    }
-    // Every key that is ours, in its order, so that it is written again as it was.
-    #[derive(Serialize, Deserialize)]
+    #[allow(dead_code, reason = "they only have to be there")]
     struct Entry {
         message_id: String,
         topic_arn: Option<String>,
@@ -110,17 +107,45 @@ fn messages(payload: &[u8]) -> Option<Memory> {
         timestamp: String,
         received_at: String,
         via: String,
-        message: serde_json::Value,
+        message: serde::de::IgnoredAny,
         truncated: bool,
     }
-    let written: Written = serde_json::from_slice(payload).ok()?;
-    let listed = |entry: Entry| {
-        let id = MessageId::parse(&entry.message_id)?;
-        let json = serde_json::to_string(&entry).ok()?;
-        Some(Listed { id, json })
+    let text = str::from_utf8(payload).ok()?;
+    let all = text.strip_prefix(r#"{"messages":["#)?.strip_suffix("]}")?;
+    let listed = |json: &str| {
+        let entry: Entry = serde_json::from_str(json).ok()?;
+        Some(Listed {
+            id: MessageId::parse(&entry.message_id)?,
+            // As it was written: another order of keys or another form of a number would be
+            // another payload.
+            json: json.to_owned(),
+        })
     };
-    let all = written.messages.into_iter().map(listed);
+    let all = elements(all).into_iter().map(listed);
     all.collect::<Option<Vec<Listed>>>().map(Memory::Messages)
+}
+
+/// The elements of a JSON array whose brackets are taken off; each still has to be read.
+fn elements(text: &str) -> Vec<&str> {
+    let (mut found, mut from, mut depth) = (Vec::new(), 0, 0_usize);
+    let (mut in_string, mut escaped) = (false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => {
+                found.extend(text.get(from..at));
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found.extend(text.get(from..).filter(|last| from > 0 || !last.is_empty()));
+    found
 }
 
 fn subscription(name_level: &str, payload: &[u8]) -> Option<Memory> {
@@ -149,6 +174,7 @@ fn subscription(name_level: &str, payload: &[u8]) -> Option<Memory> {
         accepted: written.accepted,
         rejected: written.rejected,
         last_rejection: written.last_rejection,
+        ended_at: None,
     })))
 }
 
@@ -239,6 +265,39 @@ mod tests {
         }
         assert_eq!(recall("channel/a%20b/metrics", metrics), Some(mark));
         assert_eq!(recall("status", &[b'x'; 64 * 1024]), None);
+    }
+
+    #[test]
+    fn a_listed_message_is_written_again_as_it_was() {
+        let entry = |n: u8, message: &str| {
+            format!(
+                r#"{{"message_id":"00000000-0000-0000-0000-00000000000{n}","topic_arn":null,
+                "event_type":"other","subject":null,"timestamp":"t","received_at":"t",
+                "via":"sns","message":{message},"truncated":false}}"#
+            )
+        };
+        let odd = r#"{"z":1,"a":[1e2,-0.0,123456789012345678901234567890],"s":"},{\"\\"}"#;
+        let lists: [&[String]; 3] = [&[], &[entry(1, odd)], &[entry(2, "\"],[\""), entry(1, odd)]];
+        for list in lists {
+            let text = format!(r#"{{"messages":[{}]}}"#, list.join(","));
+            let Some(Memory::Messages(back)) = recall("sns/messages", text.as_bytes()) else {
+                panic!("not remembered: {text}");
+            };
+            let back: Vec<String> = back.into_iter().map(|listed| listed.json).collect();
+            assert_eq!(back, list);
+        }
+        let good = entry(1, "1");
+        let bad = [
+            format!(r#"{{"messages":[{good},]}}"#),
+            format!(r#"{{"messages":[,{good}]}}"#),
+            format!(r#"{{"messages":[{good}{good}]}}"#),
+            format!(r#"{{"messages":[{good}],"more":[]}}"#),
+            r#"{"messages":[1]}"#.to_owned(),
+            r#"{"messages":[]"#.to_owned(),
+        ];
+        for text in bad {
+            assert_eq!(recall("sns/messages", text.as_bytes()), None, "{text}");
+        }
     }
 
     /// A name as it is published, and as it is remembered.

@@ -65,7 +65,8 @@ pub struct Listener {
 struct Desk {
     receiver: Arc<Receiver>,
     answers: Arc<OnceLock<Answers>>,
-    asks: SyncSender<Ask>,
+    /// `None` for the thread that is asked: it ends when nobody is left who could ask.
+    asks: Option<SyncSender<Ask>>,
     events: SyncSender<Event>,
     tally: Arc<Tally>,
     clock: Clock,
@@ -92,14 +93,17 @@ impl Listener {
         let desk = Desk {
             receiver: Arc::new(Receiver::new(settings, poller.aws_clock.clone())),
             answers: answers.clone(),
-            asks: asks.clone(),
+            asks: Some(asks.clone()),
             events: events.clone(),
             tally: tally.clone(),
             clock: poller.clock,
         };
         let spool = start_spool(threads, config, events)?;
         let clients = poller.clients.clone();
-        let asking = desk.clone();
+        let asking = Desk {
+            asks: None,
+            ..desk.clone()
+        };
         threads.spawn("sns-aws", move || {
             if let Some(service) = &clients.sns {
                 asked.into_iter().for_each(|ask| asking.ask(service, ask));
@@ -208,6 +212,8 @@ impl Desk {
     fn listen(&self, sns: &config::Sns, requests: &SyncSender<Request>, stop: &Stop) {
         while !stop.requested() {
             let told = match self.open(sns) {
+                // The stop that came while it was being opened found nothing to end.
+                Ok(_) if stop.requested() => return,
                 Ok(front) => {
                     let _ = self.events.send(Event::Listener(Ok(())));
                     log::info!("sns: listening on {}", sns.listen);
@@ -307,7 +313,10 @@ impl Desk {
         let push = match judged {
             Judged::Fetch(parked) => {
                 let ask = Ask::Certificate(id, Box::new(parked));
-                let sent = self.asks.try_send(ask);
+                let sent = match &self.asks {
+                    Some(asks) => asks.try_send(ask),
+                    None => Err(TrySendError::Full(ask)),
+                };
                 if let Err(TrySendError::Full(Ask::Certificate(id, parked))) = sent {
                     self.settle(id, parked.refuse(Reason::NoCertificate));
                 }

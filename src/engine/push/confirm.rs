@@ -204,12 +204,13 @@ impl Engine {
             self.answer(delivery);
             return;
         }
+        let at = self.aws_now(now);
         let Some((name, subscription)) = self.pushes.subscription(topic_arn) else {
             self.answer(delivery);
             return;
         };
         let topic = Topic::Subscription(name.clone());
-        subscription.end();
+        subscription.end(at);
         self.log(
             log::Level::Warn,
             format!(
@@ -223,7 +224,7 @@ impl Engine {
         if !self.broker.connected || self.stopping.is_some() {
             self.refuse_push(now, delivery, Some(topic_arn.to_owned()));
         } else if let Some(entry) = self.pushes.hand.entry_of(message_id) {
-            entry.wait_for(delivery, [].into(), until);
+            entry.wait_for(delivery, until);
         } else {
             let mut entry = Entry::unspooled(message_id, delivery, until);
             entry.topics.push(topic);

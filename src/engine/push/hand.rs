@@ -88,25 +88,25 @@ impl Entry {
         }
     }
 
-    /// A message that the spool keeps.
-    pub fn spooled(id: MessageId, seq: Seq) -> Entry {
+    /// A message that the spool keeps, of this length.
+    pub fn spooled(id: MessageId, seq: Seq, bytes: usize) -> Entry {
         Entry {
             copy: Copy::Safe(seq),
+            bytes,
             ..Entry::new(id)
         }
     }
 
-    /// Whether it would survive a power loss.
+    /// Whether the spool keeps it: it would survive a power loss.
     pub fn is_safe(&self) -> bool {
         matches!(self.copy, Copy::Safe(_))
     }
 
     /// One more delivery of the same message waits for it.
-    pub fn wait_for(&mut self, delivery: DeliveryId, record: Arc<[u8]>, until: Mono) {
+    pub fn wait_for(&mut self, delivery: DeliveryId, until: Mono) {
         self.waiting.push(delivery);
-        if self.copy == Copy::None && self.until.is_none() {
-            self.until = Some(until);
-            self.record.get_or_insert(record);
+        if self.copy == Copy::None {
+            self.until.get_or_insert(until);
         }
     }
 
@@ -135,7 +135,7 @@ impl Hand {
     }
 
     pub fn is_half_empty(&self) -> bool {
-        self.entries.len() < IN_HAND_MAX / 2
+        self.entries.len() < IN_HAND_MAX / 2 && self.bytes < IN_HAND_BYTES_MAX / 2
     }
 
     pub fn holds(&self, seq: Seq) -> bool {
@@ -211,6 +211,14 @@ impl Hand {
         }
     }
 
+    /// The spool turns out to hold this message. Deliveries that are answered by that; `None`
+    /// when it is not in hand.
+    pub fn found(&mut self, id: MessageId, seq: Seq) -> Option<Vec<DeliveryId>> {
+        let entry = self.entry_of(id).filter(|entry| !entry.is_safe())?;
+        (entry.copy, entry.until, entry.record) = (Copy::Safe(seq), None, None);
+        Some(std::mem::take(&mut entry.waiting))
+    }
+
     /// The spool has kept these, or not. Deliveries that are answered by that.
     pub fn stored(&mut self, seq: Seq, good: bool) -> Vec<DeliveryId> {
         let mut entries = self.entries.values_mut();
@@ -218,9 +226,9 @@ impl Hand {
             return Vec::new();
         };
         if good {
+            // Its publications take as much room as the record did.
             entry.copy = Copy::Safe(seq);
-            self.bytes -= entry.bytes;
-            (entry.record, entry.bytes) = (None, 0);
+            entry.record = None;
         } else {
             entry.copy = Copy::None;
         }
@@ -298,29 +306,40 @@ impl Engine {
 
     /// What ends one session after the other would keep all that is behind it waiting.
     fn set_poison_aside(&mut self) {
-        let poison = self.pushes.hand.entries.iter().find_map(|(order, entry)| {
-            let Copy::Safe(seq) = entry.copy else {
-                return None;
-            };
-            (entry.sessions >= SESSIONS_MAX).then_some((*order, seq, entry.id))
-        });
-        let Some((order, seq, id)) = poison else {
+        let is_poison = |entry: &Entry| match entry.copy {
+            _ if entry.sessions < SESSIONS_MAX => false,
+            Copy::Safe(_) => true,
+            Copy::Asked(_) => false,
+            // The spool would not have it, and nobody was told that it is safe.
+            Copy::None => entry.until.is_none() && entry.waiting.is_empty(),
+        };
+        let mut entries = self.pushes.hand.entries.iter();
+        let found = entries.find(|(_, entry)| is_poison(entry));
+        let Some(order) = found.map(|(order, _)| *order) else {
             return;
+        };
+        let Some(entry) = self.pushes.hand.remove(order) else {
+            return;
+        };
+        self.happenings
+            .retain(|(number, _): &(u64, Once)| !entry.once.contains(number));
+        let (id, seq) = (entry.id, entry.seq());
+        let what = match seq {
+            Some(_) => "set aside in the state folder",
+            None => "given up; the spool did not take it, and AWS was not told that it is safe",
         };
         self.log(
             log::Level::Error,
             format!(
                 "sns: message {id} could not be delivered in {SESSIONS_MAX} sessions with the \
-                 broker; it is set aside in the state folder"
+                 broker; it is {what}"
             ),
         );
-        self.effects
-            .push(Effect::Spool(SpoolRequest::SetAside { seq }));
-        if let Some(entry) = self.pushes.hand.remove(order) {
-            self.happenings
-                .retain(|(number, _): &(u64, Once)| !entry.once.contains(number));
+        if let Some(seq) = seq {
+            self.effects
+                .push(Effect::Spool(SpoolRequest::SetAside { seq }));
+            self.delivered(seq);
         }
-        self.delivered(seq);
     }
 
     /// The process stops: AWS shall come again with what is not safe.

@@ -211,7 +211,7 @@ impl Engine {
                 self.answer(delivery);
             } else {
                 let until = now.mono.after(BROKER_WAIT);
-                entry.wait_for(delivery, record, until);
+                entry.wait_for(delivery, until);
             }
         } else if !self.pushes.shelf.wait_for(id, delivery) {
             if self.pushes.repeats.contains(id, now.mono) {
@@ -239,7 +239,7 @@ impl Engine {
         subscription_arn: Option<String>,
         mut entry: hand::Entry,
     ) {
-        self.note_message(now, &notice, subscription_arn);
+        self.note_message(&notice, subscription_arn, entry.is_safe());
         entry.listed = Some(Listed {
             id: notice.message_id,
             json: payload::listed(&notice),

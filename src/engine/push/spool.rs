@@ -14,8 +14,12 @@ const RELEASED_AT_ONCE: u64 = 64;
 
 /// What the disk could not read is tried again after this long.
 const READ_AGAIN: Duration = Duration::from_secs(10);
-/// Messages that are being written at the most: a disk that hangs shall not fill the memory.
+/// Messages that go past the broker and are being written at the most: a disk that hangs shall
+/// not fill the memory.
 const WRITING_MAX: usize = 128;
+/// Records asked to be written and not answered for at the most, those in hand too. With them
+/// comes a bounded number of other requests, so that the spool's channel always has room.
+const ASKED_MAX: usize = 384;
 
 /// A message that is being written.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub struct Shelf {
     /// The next number; `None` until the spool is open.
     next: Option<Seq>,
     writing: BTreeMap<Seq, Writing>,
+    /// Records that were asked to be written and not answered for.
+    asked: usize,
     /// The largest number that waits to be read, or has been read.
     last: Seq,
     reading: bool,
@@ -56,15 +62,16 @@ impl Shelf {
 
     /// When the disk is to be read again.
     pub fn deadline(&self) -> Option<Mono> {
-        self.read_at.filter(|_| self.has_unread())
+        self.read_at
     }
 
     /// Names a record that is about to be written; `None` when there is no room for it.
     pub fn take_number(&mut self) -> Option<Seq> {
-        if self.writing.len() >= WRITING_MAX {
+        if self.asked >= ASKED_MAX {
             return None;
         }
         let next = self.next.as_mut()?;
+        self.asked += 1;
         *next += 1;
         Some(*next - 1)
     }
@@ -92,7 +99,10 @@ impl Engine {
         topic_arn: Option<String>,
         record: std::sync::Arc<[u8]>,
     ) {
-        let Some(seq) = self.pushes.shelf.take_number() else {
+        let shelf = &mut self.pushes.shelf;
+        let has_room = shelf.writing.len() < WRITING_MAX;
+        let seq = has_room.then(|| shelf.take_number()).flatten();
+        let Some(seq) = seq else {
             self.refuse_push(now, delivery, topic_arn);
             return;
         };
@@ -130,7 +140,13 @@ impl Engine {
     fn spool_opened(&mut self, now: Now, opened: Opened) {
         let shelf = &mut self.pushes.shelf;
         shelf.next = Some(opened.next.max(shelf.next.unwrap_or_default()));
-        for (_, id) in &opened.pending {
+        // What came again before the spool was open may have been told, or be under way.
+        for (seq, id) in &opened.pending {
+            if let Some(waiting) = self.pushes.hand.found(*id, *seq) {
+                waiting.into_iter().for_each(|one| self.answer(one));
+            } else if self.pushes.repeats.contains(*id, now.mono) {
+                self.pushes.shelf.ahead.insert(*seq);
+            }
             self.pushes.repeats.insert(*id, now.mono);
         }
         let shelf = &mut self.pushes.shelf;
@@ -165,6 +181,7 @@ impl Engine {
     fn stored(&mut self, now: Now, seq: Seq, good: bool) {
         let of_hand = self.pushes.hand.stored(seq, good);
         let shelf = &mut self.pushes.shelf;
+        shelf.asked = shelf.asked.saturating_sub(1);
         let mut topic_arn = None;
         let mut waiting = of_hand;
         if let Some(writing) = shelf.writing.remove(&seq) {
@@ -196,13 +213,18 @@ impl Engine {
                 continue;
             }
             shelf.read_from = seq + 1;
+            // What is not there any more is not read.
+            while shelf.ahead.first().is_some_and(|first| *first < seq) {
+                shelf.ahead.pop_first();
+            }
             if shelf.ahead.remove(&seq) || self.pushes.hand.holds(seq) {
                 continue;
             }
             // One that came before the broker's store was read may have been told long ago.
             let is_told = |notice: &Notice| self.pushes.is_listed(notice.message_id);
             if let Some(notice) = notice.filter(|notice| !is_told(notice)) {
-                let entry = Entry::spooled(notice.message_id, seq);
+                let bytes = notice.message.json.len();
+                let entry = Entry::spooled(notice.message_id, seq, bytes);
                 self.take(now, notice, None, entry);
             }
         }
@@ -211,7 +233,12 @@ impl Engine {
     /// The broker has taken a spooled message.
     pub(super) fn delivered(&mut self, seq: Seq) {
         let shelf = &mut self.pushes.shelf;
-        if shelf.has_unread() && seq >= shelf.read_from {
+        // What is being written will be read, and what is behind it with it.
+        let first = match shelf.has_unread() {
+            true => Some(shelf.read_from),
+            false => shelf.writing.keys().next().copied(),
+        };
+        if first.is_some_and(|first| seq >= first) {
             shelf.ahead.insert(seq);
         }
     }
@@ -223,8 +250,8 @@ impl Engine {
             return;
         };
         let wants = shelf.has_unread() && !shelf.reading && self.broker.connected;
-        let may = shelf.read_at.is_none_or(|at| at <= now.mono);
-        if wants && may && hand.is_half_empty() {
+        shelf.read_at = shelf.read_at.filter(|at| *at > now.mono);
+        if wants && shelf.read_at.is_none() && hand.is_half_empty() {
             shelf.reading = true;
             let from = shelf.read_from;
             self.effects

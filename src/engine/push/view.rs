@@ -54,16 +54,19 @@ impl Engine {
 
     pub(super) fn note_message(
         &mut self,
-        now: Now,
         notice: &Notice,
         subscription_arn: Option<String>,
+        out_of_spool: bool,
     ) {
         self.pushes.accepted += 1;
-        let at = self.aws_now(now);
+        let at = notice.received_at;
         let topic_arn = notice.topic_arn.as_deref().unwrap_or_default();
         if let Some((name, subscription)) = self.pushes.subscription(topic_arn) {
             let topic = Topic::Subscription(name.clone());
-            subscription.accept(at, subscription_arn);
+            match out_of_spool {
+                true => subscription.accept_late(at),
+                false => subscription.accept(at, subscription_arn),
+            }
             self.pushes.dirty.insert(topic);
         }
     }
@@ -102,7 +105,8 @@ impl Engine {
         let heard = Heard {
             via: notice.via,
             now: now.mono,
-            aws_now: self.aws_now(now),
+            // After a power loss our clock may be years behind until AWS has answered.
+            aws_now: self.aws_now(now).max(notice.received_at),
         };
         let (home, wish) = (self.home(), &self.settings.wish);
         let told = match self.alarms.push(alarm, heard, wish, &home, &self.inventory) {

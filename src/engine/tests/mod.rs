@@ -8,6 +8,8 @@ mod minutes;
 mod ownership;
 mod polling;
 mod push;
+mod push_odd;
+mod push_random;
 mod random;
 mod region;
 mod rig;

@@ -1,11 +1,11 @@
 //! Messages that AWS pushes: published once, answered when they are safe, never lost.
 
-use super::rig::START;
 use serde_json::Value;
 
+use super::rig::{START, settings};
 use super::*;
-use crate::engine::Event;
 use crate::engine::push::{Arrived, ConfirmToken, Push};
+use crate::engine::{Event, Settings};
 use crate::state::alarms::Via;
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::glob::Glob;
@@ -16,21 +16,21 @@ use crate::state::push::{
 };
 use crate::state::source::Source;
 
-const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:mp";
-const SUBSCRIPTION: &str = "sns/subscription/123456789012.mp";
+pub const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:mp";
+pub const SUBSCRIPTION: &str = "sns/subscription/123456789012.mp";
 
-fn id(n: u64) -> MessageId {
+pub fn id(n: u64) -> MessageId {
     MessageId::parse(&format!("00000000-0000-0000-0000-{n:012x}")).unwrap()
 }
 
-fn passed(json: &str) -> Passed {
+pub fn passed(json: &str) -> Passed {
     Passed {
         json: json.into(),
         truncated: false,
     }
 }
 
-fn notice(n: u64) -> Notice {
+pub fn notice(n: u64) -> Notice {
     let event = PushedEvent {
         event_type: EventType::InputSwitch,
         time: START,
@@ -53,18 +53,24 @@ fn notice(n: u64) -> Notice {
     }
 }
 
-fn rig() -> Rig {
-    Rig::with(live(&["a"]), |settings| {
-        settings.topic_arns = vec![TOPIC.into()];
-    })
+pub fn pushed_settings() -> Settings {
+    Settings {
+        topic_arns: vec![TOPIC.into()],
+        ..settings()
+    }
+}
+
+pub fn rig() -> Rig {
+    Rig::new(pushed_settings(), live(&["a"]))
 }
 
 /// Message `n` comes, as delivery `delivery`.
-fn push(rig: &mut Rig, delivery: u64, n: u64) {
+pub fn push(rig: &mut Rig, delivery: u64, n: u64) {
     push_notice(rig, delivery, notice(n));
 }
 
-fn push_notice(rig: &mut Rig, delivery: u64, notice: Notice) {
+/// This message comes, as delivery `delivery`.
+pub fn push_notice(rig: &mut Rig, delivery: u64, notice: Notice) {
     let record = rig.spool.record(&notice);
     rig.handle(Event::Push(Push::Notice(Box::new(Arrived {
         delivery,
@@ -74,7 +80,7 @@ fn push_notice(rig: &mut Rig, delivery: u64, notice: Notice) {
     }))));
 }
 
-fn told(rig: &Rig) -> Vec<u64> {
+pub fn told(rig: &Rig) -> Vec<u64> {
     let messages = rig.messages("sns/message");
     messages
         .iter()
@@ -82,7 +88,7 @@ fn told(rig: &Rig) -> Vec<u64> {
         .collect()
 }
 
-fn good(deliveries: std::ops::Range<u64>) -> Vec<(u64, Option<Reason>)> {
+pub fn good(deliveries: std::ops::Range<u64>) -> Vec<(u64, Option<Reason>)> {
     deliveries.map(|delivery| (delivery, None)).collect()
 }
 

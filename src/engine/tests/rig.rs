@@ -22,8 +22,6 @@ use crate::topics::memory::recall;
 pub const START: UnixMs = UnixMs(1_795_341_600_000);
 /// The minute that begins then.
 pub const M0: i64 = START.0 / 60_000;
-/// How long the spool takes.
-const SPOOL_TIME: Duration = Duration::from_millis(20);
 /// How long AWS thinks.
 const ANSWER_TIME: Duration = Duration::from_millis(300);
 const PREFIX: &str = "mp/x/";
@@ -111,6 +109,7 @@ enum Pending {
     Lost,
     Read,
     Spool(SpoolRequest),
+    OpenSpool,
 }
 
 pub struct Rig {
@@ -138,6 +137,7 @@ pub struct Rig {
     pending: BTreeMap<(Duration, u64), Pending>,
     number: u64,
     started: bool,
+    spool_free_at: Duration,
 }
 
 impl Rig {
@@ -176,6 +176,7 @@ impl Rig {
             pending: BTreeMap::new(),
             number: 0,
             started: false,
+            spool_free_at: Duration::ZERO,
         }
     }
 
@@ -203,7 +204,8 @@ impl Rig {
         if !self.started {
             self.started = true;
             self.handle(Event::Started);
-            self.handle(Event::Spool(self.spool.open()));
+            let opened = self.spool.open();
+            self.handle(Event::Spool(opened));
         }
         self.run_to(Duration::from_secs(seconds));
     }
@@ -259,13 +261,25 @@ impl Rig {
                 Effect::ReadStore(_) => self.later(Duration::from_millis(20), Pending::Read),
                 Effect::Answer { delivery, refused } => self.answers.push((delivery, refused)),
                 Effect::Confirm { topic_arn, .. } => self.confirming.push(topic_arn),
-                Effect::Spool(request) => self.later(SPOOL_TIME, Pending::Spool(request)),
+                Effect::Spool(request) => self.spool_later(request),
                 Effect::Finish(refusal) => {
                     self.finished = true;
                     self.refusal = refusal;
                 }
             }
         }
+    }
+
+    /// Requests that the spool has not carried out.
+    pub fn asked_of_spool(&self) -> usize {
+        let pending = self.pending.values();
+        pending.filter(|p| matches!(p, Pending::Spool(_))).count()
+    }
+
+    /// One request after the other.
+    fn spool_later(&mut self, request: SpoolRequest) {
+        self.spool_free_at = self.spool_free_at.max(self.now) + self.spool.delay;
+        self.later(self.spool_free_at - self.now, Pending::Spool(request));
     }
 
     fn later(&mut self, wait: Duration, pending: Pending) {
@@ -319,8 +333,12 @@ impl Rig {
                 let store = self.broker.up.then(|| self.broker.store());
                 self.handle(Event::Store(store.ok_or_else(|| "no broker".to_owned())));
             }
+            Pending::OpenSpool => {
+                let opened = self.spool.open();
+                self.handle(Event::Spool(opened));
+            }
             Pending::Spool(request) => {
-                if let Some(event) = self.spool.carry_out(request) {
+                for event in self.spool.carry_out(request) {
                     self.handle(Event::Spool(event));
                 }
             }
@@ -350,6 +368,30 @@ impl Rig {
             topic,
             payload,
         });
+    }
+
+    /// The process dies and another one begins. Of what is on its way to the broker the first
+    /// `taken` publications arrive. The spool needs `open_time` to be opened.
+    pub fn crash(&mut self, settings: Settings, taken: usize, open_time: Duration) {
+        let session = self.broker.session;
+        let pending = std::mem::take(&mut self.pending);
+        let mut left = taken;
+        for pending in pending.into_values() {
+            if let Pending::Taken(of, publication) = pending
+                && of == session
+                && left > 0
+            {
+                left -= 1;
+                self.take(publication);
+            }
+        }
+        self.broker.session += 1;
+        self.learned_ms = None;
+        self.spool_free_at = self.now;
+        self.engine = Engine::new(settings, self.now());
+        self.handle(Event::Started);
+        self.spool_free_at = self.now + open_time;
+        self.later(open_time, Pending::OpenSpool);
     }
 
     /// The session ends now; what is on its way is lost.

@@ -4,6 +4,7 @@ mod accepted;
 mod garbage;
 mod meaning;
 mod redact;
+mod sizes;
 
 use super::accepted::Accepted;
 use crate::state::alarms::Via;
