@@ -1,7 +1,11 @@
 //! What leaves the parser of a message that is passed through.
 
+use serde_json::json;
+
+use super::{accepted, notice};
+use crate::sns::accepted::Accepted;
 use crate::sns::redact::{self, LISTED_BYTES_MAX, MESSAGE_BYTES_MAX};
-use crate::state::push::Passed;
+use crate::state::push::{Meaning, Passed};
 
 /// JSON in a string, so many times.
 fn wrapped(text: &str, times: usize) -> String {
@@ -125,6 +129,44 @@ fn urls_lose_their_user_information() {
         assert_eq!(redact::message(&object).json, wanted, "{text}");
         let inside = redact::message(&wrapped(&object, 1)).json;
         assert_eq!(inside, wrapped(&wanted, 1), "{text}");
+    }
+}
+
+/// What is cut first is no JSON and no URL any more, and looks harmless.
+#[test]
+fn secrets_are_replaced_before_anything_is_cut() {
+    let filler = "x".repeat(150);
+    let json = format!(r#"{{"password":"hunter2","a":"{filler}"}}"#);
+    let texts = [
+        json.clone(),
+        wrapped(&json, 1),
+        format!("{} https://user:hunter2@host/", &filler[..80]),
+        format!("{} https://user:hunter2@host/", &filler[..100]),
+        format!("https://user:hunter2{filler}@host/"),
+    ];
+    for text in texts {
+        let messages = [
+            json!({ "detail-type": text, "source": "a" }),
+            json!({ "detail-type": "a", "source": text }),
+            json!({ "detail-type": "a", "source": "aws.mediapackage", "detail": {
+                "event": "InputSwitchEvent", "EventDetails": { "Channel": text }
+            } }),
+        ];
+        let with_subject = Accepted {
+            subject: Some(text.clone()),
+            ..accepted("x")
+        };
+        let notices = messages.map(|message| notice(&message.to_string()));
+        for notice in notices.into_iter().chain([with_subject.notice()]) {
+            let Meaning::Event(event) = notice.meaning else {
+                panic!("an alarm of {text}");
+            };
+            let subject = notice.subject.unwrap_or_default();
+            assert!(subject.chars().count() <= 100, "{subject}");
+            for told in [event.summary, subject, notice.message.json] {
+                assert!(!told.contains("hunter2"), "{told}");
+            }
+        }
     }
 }
 
