@@ -104,6 +104,28 @@ fn json_within_strings_is_looked_into() {
     }
 }
 
+/// Whoever encodes once too often sends a string, which is text; its secrets are the same.
+#[test]
+fn strings_of_strings_are_looked_into() {
+    let again = |text: String| serde_json::Value::from(text).to_string();
+    for secret in [r#"{"password":"hunter2"}"#, "https://a:hunter2@host/"] {
+        let mut text = secret.to_owned();
+        for times in 0..10 {
+            for message in [text.clone(), wrapped(&text, 1), format!(" [1,{text:?}]")] {
+                let passed = redact::message(&message).json;
+                assert!(!passed.contains("hunter2"), "{times} times: {passed}");
+                assert!(passed.contains('…'), "{times} times: {passed}");
+            }
+            text = again(text);
+        }
+    }
+    let mut text = String::from(r#"{"a": "hunter2"}"#);
+    for times in 0..4 {
+        assert_eq!(redact::text(&text).contains(' '), times > 0, "{text}");
+        text = again(text);
+    }
+}
+
 #[test]
 fn urls_lose_their_user_information() {
     let unsubscribe =
