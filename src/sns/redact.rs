@@ -122,8 +122,8 @@ struct Clean {
     nesting: usize,
 }
 
-/// Goes through the tokens of an object, an array or a string. A string before a colon is a key, so no
-/// stack is needed to know where we are.
+/// Goes through the tokens of an object, an array or a string. A string before a colon is a key,
+/// so no stack is needed to know where we are.
 fn container(text: &str, depth: usize) -> Clean {
     let bytes = text.as_bytes();
     let mut clean = Clean {
