@@ -78,8 +78,9 @@ impl Accepted {
     /// What the engine is told: the message without its secrets, and what it means.
     pub fn notice(&self) -> Notice {
         let subject = self.subject.as_deref().map(|subject| {
-            let cut: String = subject.chars().take(SUBJECT_CHARS_MAX).collect();
-            redact::text(&cut)
+            // Secrets go first: cut, they would not be found.
+            let clean = redact::text(subject);
+            clean.chars().take(SUBJECT_CHARS_MAX).collect::<String>()
         });
         Notice {
             message_id: self.message_id,

@@ -18,6 +18,11 @@ pub fn is_container(text: &str) -> bool {
     text.trim_start().starts_with(['{', '[']) && is_json(text)
 }
 
+/// Whether the text is one JSON string.
+pub fn is_string(text: &str) -> bool {
+    text.trim_start().starts_with('"') && is_json(text)
+}
+
 /// Whether the text, which is JSON, is an object.
 pub fn is_object(text: &str) -> bool {
     text.trim_start().starts_with('{')

@@ -103,14 +103,15 @@ fn escaped_bytes(c: char) -> usize {
 
 /// The text without secrets; and whether it is an object or array.
 fn cleaned(text: &str) -> (String, bool) {
-    if !json::is_container(text) {
-        return (
-            without_user_info(text).unwrap_or_else(|| text.to_owned()),
-            false,
-        );
+    if json::is_container(text) {
+        let clean = container(text, 0);
+        return (clean.text, clean.nesting <= NESTING_MAX);
     }
-    let clean = container(text, 0);
-    (clean.text, clean.nesting <= NESTING_MAX)
+    let clean = match json::is_string(text).then(|| container(text, 0)) {
+        Some(clean) => clean.changed.then_some(clean.text),
+        None => without_user_info(text),
+    };
+    (clean.unwrap_or_else(|| text.to_owned()), false)
 }
 
 /// JSON without its secrets, and without white space outside of strings.
@@ -121,8 +122,8 @@ struct Clean {
     nesting: usize,
 }
 
-/// Goes through the tokens of an object or array. A string before a colon is a key, so no
-/// stack is needed to know where we are.
+/// Goes through the tokens of an object, an array or a string. A string before a colon is a key,
+/// so no stack is needed to know where we are.
 fn container(text: &str, depth: usize) -> Clean {
     let bytes = text.as_bytes();
     let mut clean = Clean {
@@ -190,7 +191,7 @@ fn string_value(raw: &str, depth: usize) -> Option<String> {
     let Some(text) = json::string(raw) else {
         return Some(REDACTED_JSON.to_owned());
     };
-    if !json::is_container(&text) {
+    if !json::is_container(&text) && !json::is_string(&text) {
         return without_user_info(&text).map(|text| json::quoted(&text));
     }
     if depth + 1 > STRINGS_DEPTH_MAX {

@@ -66,8 +66,9 @@ impl Subscription {
 
     /// Takes up what the broker's store remembers, below what this process has seen itself.
     pub fn adopt(&mut self, remembered: Subscription) {
-        self.accepted += remembered.accepted;
-        self.rejected += remembered.rejected;
+        // Anybody may have written the store: what is added to must not overflow.
+        self.accepted = self.accepted.saturating_add(remembered.accepted);
+        self.rejected = self.rejected.saturating_add(remembered.rejected);
         self.last_message_at = self.last_message_at.or(remembered.last_message_at);
         self.last_rejection = self.last_rejection.take().or(remembered.last_rejection);
         if self.stage == Stage::Waiting {
@@ -79,7 +80,7 @@ impl Subscription {
 
     /// A notification came: so there is a subscription, whoever confirmed it.
     pub fn accept(&mut self, at: UnixMs, subscription_arn: Option<String>) {
-        self.accepted += 1;
+        self.accepted = self.accepted.saturating_add(1);
         self.last_message_at = self.last_message_at.max(Some(at));
         if self.stage != Stage::Confirmed {
             self.confirm(at, subscription_arn);
@@ -116,7 +117,7 @@ impl Subscription {
 
     /// Something for this topic was refused.
     pub fn reject(&mut self, reason: Reason, count: u64) {
-        self.rejected += count;
+        self.rejected = self.rejected.saturating_add(count);
         self.last_rejection = Some(reason.as_str().to_owned());
     }
 }
@@ -161,6 +162,22 @@ mod tests {
         assert_eq!(busy.subscription_arn.as_deref(), Some("t:2"));
         assert_eq!(busy.last_message_at, Some(UnixMs(9)));
         assert_eq!(busy.last_rejection.as_deref(), Some("signature"));
+    }
+
+    #[test]
+    fn counts_that_anybody_may_have_written_do_not_overflow() {
+        let mut subscription = Subscription::new("t");
+        subscription.accept(UnixMs(1), None);
+        subscription.reject(Reason::Topic, 1);
+        subscription.adopt(Subscription {
+            accepted: u64::MAX,
+            rejected: u64::MAX,
+            ..Subscription::new("t")
+        });
+        subscription.accept(UnixMs(2), None);
+        subscription.reject(Reason::Topic, 1);
+        let counts = (subscription.accepted, subscription.rejected);
+        assert_eq!(counts, (u64::MAX, u64::MAX));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What came over SNS and SQS: `sns/message`, `sns/messages`, `sns/subscription/…`.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::spliced;
 use crate::state::push::{Notice, Passed};
@@ -15,9 +16,18 @@ pub fn message(notice: &Notice) -> String {
     with_message(notice, &notice.message)
 }
 
-/// An entry of `sns/messages`.
+/// An entry of `sns/messages`. The list is read back after a restart: a message that no reader
+/// with the usual numbers takes (`1e999`) is listed as text, or the whole list were lost.
 pub fn listed(notice: &Notice) -> String {
-    with_message(notice, &notice.message.cut(LISTED_BYTES_MAX))
+    let cut = notice.message.cut(LISTED_BYTES_MAX);
+    if serde_json::from_str::<Value>(&cut.json).is_ok() {
+        return with_message(notice, &cut);
+    }
+    let as_text = Passed {
+        json: Value::from(cut.json).to_string(),
+        truncated: cut.truncated,
+    };
+    with_message(notice, &as_text.cut(LISTED_BYTES_MAX))
 }
 
 fn with_message(notice: &Notice, message: &Passed) -> String {
@@ -82,6 +92,7 @@ mod tests {
     use super::*;
     use crate::state::alarms::Via;
     use crate::state::push::{EventType, Meaning, MessageId, PushedEvent};
+    use crate::topics::memory::{Memory, recall};
 
     fn notice(json: String) -> Notice {
         let detail = Passed {
@@ -114,10 +125,40 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_read_back_whatever_number_is_in_it() {
+        let long = format!("[1e999,\"{}\"]", "x".repeat(LISTED_BYTES_MAX - 10));
+        let cases = [
+            ("[1e999]", r#""[1e999]""#, false),
+            (
+                r#"{"a":-1e400,"b":""}"#,
+                r#""{\"a\":-1e400,\"b\":\"\"}""#,
+                false,
+            ),
+            ("[1e308]", "[1e308]", false),
+            (&long, r#""[1e999,\"xx"#, true),
+        ];
+        for (json, wanted, truncated) in cases {
+            let entry = listed(&notice(json.to_owned()));
+            let tail = format!(r#""message":{wanted}"#);
+            assert!(entry.contains(&tail), "{entry}");
+            assert!(
+                entry.ends_with(&format!(r#""truncated":{truncated}}}"#)),
+                "{entry}"
+            );
+            let list = messages([entry.as_str()].into_iter());
+            let found = recall("sns/messages", list.as_bytes());
+            assert!(
+                matches!(found, Some(Memory::Messages(all)) if all.len() == 1),
+                "{list}"
+            );
+        }
+    }
+
+    #[test]
     fn a_message_is_listed_cut_and_told_whole() {
         let long = format!(r#"{{"text":"{}"}}"#, "\u{e9}".repeat(5000));
         let notice = notice(long);
-        let whole: serde_json::Value = serde_json::from_str(&message(&notice)).unwrap();
+        let whole: Value = serde_json::from_str(&message(&notice)).unwrap();
         assert_eq!(whole["truncated"], false);
         assert_eq!(whole["timestamp"], "2026-11-22T10:00:00.123Z");
         assert_eq!(whole["message"]["text"].as_str().unwrap().len(), 10_000);
@@ -128,7 +169,7 @@ mod tests {
                 .iter()
                 .map(String::as_str),
         );
-        let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+        let list: Value = serde_json::from_str(&list).unwrap();
         let entry = &list["messages"][1];
         assert_eq!(entry["truncated"], true);
         let cut = entry["message"].as_str().unwrap();

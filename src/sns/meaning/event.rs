@@ -3,7 +3,7 @@
 //! Sources: EventBridge reference, "AWS Elemental MediaPackage events"; MediaPackage user guides
 //! v1 and v2, "Monitoring with EventBridge events"; CloudTrail user guide, "Record contents".
 
-use super::facts::{self, fact, text_of, whole_text, word};
+use super::facts::{self, any_text, fact, whole_text, word};
 use super::{Told, alarm, other};
 use crate::sns::json::{self, parts, pick};
 use crate::sns::redact;
@@ -20,8 +20,8 @@ const MEDIAPACKAGE: &str = "mediapackage";
 const RESOURCES_MAX: usize = 8;
 /// An id or a name, in characters (MediaPackage API: 256).
 const ID_CHARS_MAX: usize = 256;
-/// A type or source, in characters.
-const TYPE_CHARS_MAX: usize = 128;
+/// The host name of a service, in characters.
+const SERVICE_CHARS_MAX: usize = 128;
 
 /// The parts of the envelope that are looked at.
 struct Envelope<'a> {
@@ -45,10 +45,8 @@ struct Story {
 pub fn of(told: &Told) -> Meaning {
     let names = ["detail-type", "source", "detail", "resources", "time"];
     let [detail_type, source, detail, resources, time] = pick(told.message, names);
-    let (Some(detail_type), Some(source)) = (
-        text_of(detail_type, TYPE_CHARS_MAX),
-        text_of(source, TYPE_CHARS_MAX),
-    ) else {
+    // Whole, since secrets are only found in what is not cut; a sentence is short anyway.
+    let (Some(detail_type), Some(source)) = (any_text(detail_type), any_text(source)) else {
         return Meaning::Event(Box::new(other(told)));
     };
     if source == CLOUDWATCH {
@@ -326,7 +324,7 @@ impl Envelope<'_> {
 
 /// The host name of a service.
 fn word_with_dots(value: Option<&str>) -> Option<String> {
-    let text = whole_text(value, TYPE_CHARS_MAX)?;
+    let text = whole_text(value, SERVICE_CHARS_MAX)?;
     let well = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
     text.bytes().all(well).then_some(text)
 }

@@ -17,7 +17,12 @@ const STATE_BYTES_MAX: usize = 32;
 /// A word, in bytes. AWS's longest name of a comparison has 40.
 const WORD_BYTES_MAX: usize = 64;
 
-/// A text that is there and not empty, cut to so many characters.
+/// A text that is there and not empty.
+pub fn any_text(value: Option<&str>) -> Option<String> {
+    json::string(value?).filter(|text| !text.is_empty())
+}
+
+/// The same, cut to so many characters.
 pub fn text_of(value: Option<&str>, chars_max: usize) -> Option<String> {
     let text = json::string(value?)?;
     let text = match text.char_indices().nth(chars_max) {
@@ -74,9 +79,10 @@ pub fn region(text: &str) -> Option<String> {
     (fits && text.bytes().all(well)).then(|| text.to_owned())
 }
 
-/// Text that may stand in a sentence: short, on one line, without secrets.
+/// Text that may stand in a sentence: short, on one line, without secrets. It must not be cut
+/// before: half a secret would not be found.
 pub fn fact(text: &str) -> String {
-    let short: String = text.chars().take(FACT_CHARS_MAX).collect();
     let line = |c: char| if c.is_control() { ' ' } else { c };
-    redact::text(&short.chars().map(line).collect::<String>())
+    let line: String = text.chars().map(line).collect();
+    redact::text(&line).chars().take(FACT_CHARS_MAX).collect()
 }

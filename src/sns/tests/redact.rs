@@ -1,7 +1,11 @@
 //! What leaves the parser of a message that is passed through.
 
+use serde_json::json;
+
+use super::{accepted, notice};
+use crate::sns::accepted::Accepted;
 use crate::sns::redact::{self, LISTED_BYTES_MAX, MESSAGE_BYTES_MAX};
-use crate::state::push::Passed;
+use crate::state::push::{Meaning, Passed};
 
 /// JSON in a string, so many times.
 fn wrapped(text: &str, times: usize) -> String {
@@ -100,6 +104,28 @@ fn json_within_strings_is_looked_into() {
     }
 }
 
+/// Whoever encodes once too often sends a string, which is text; its secrets are the same.
+#[test]
+fn strings_of_strings_are_looked_into() {
+    let again = |text: String| serde_json::Value::from(text).to_string();
+    for secret in [r#"{"password":"hunter2"}"#, "https://a:hunter2@host/"] {
+        let mut text = secret.to_owned();
+        for times in 0..10 {
+            for message in [text.clone(), wrapped(&text, 1), format!(" [1,{text:?}]")] {
+                let passed = redact::message(&message).json;
+                assert!(!passed.contains("hunter2"), "{times} times: {passed}");
+                assert!(passed.contains('…'), "{times} times: {passed}");
+            }
+            text = again(text);
+        }
+    }
+    let mut text = String::from(r#"{"a": "hunter2"}"#);
+    for times in 0..4 {
+        assert_eq!(redact::text(&text).contains(' '), times > 0, "{text}");
+        text = again(text);
+    }
+}
+
 #[test]
 fn urls_lose_their_user_information() {
     let unsubscribe =
@@ -125,6 +151,44 @@ fn urls_lose_their_user_information() {
         assert_eq!(redact::message(&object).json, wanted, "{text}");
         let inside = redact::message(&wrapped(&object, 1)).json;
         assert_eq!(inside, wrapped(&wanted, 1), "{text}");
+    }
+}
+
+/// What is cut first is no JSON and no URL any more, and looks harmless.
+#[test]
+fn secrets_are_replaced_before_anything_is_cut() {
+    let filler = "x".repeat(150);
+    let json = format!(r#"{{"password":"hunter2","a":"{filler}"}}"#);
+    let texts = [
+        json.clone(),
+        wrapped(&json, 1),
+        format!("{} https://user:hunter2@host/", &filler[..80]),
+        format!("{} https://user:hunter2@host/", &filler[..100]),
+        format!("https://user:hunter2{filler}@host/"),
+    ];
+    for text in texts {
+        let messages = [
+            json!({ "detail-type": text, "source": "a" }),
+            json!({ "detail-type": "a", "source": text }),
+            json!({ "detail-type": "a", "source": "aws.mediapackage", "detail": {
+                "event": "InputSwitchEvent", "EventDetails": { "Channel": text }
+            } }),
+        ];
+        let with_subject = Accepted {
+            subject: Some(text.clone()),
+            ..accepted("x")
+        };
+        let notices = messages.map(|message| notice(&message.to_string()));
+        for notice in notices.into_iter().chain([with_subject.notice()]) {
+            let Meaning::Event(event) = notice.meaning else {
+                panic!("an alarm of {text}");
+            };
+            let subject = notice.subject.unwrap_or_default();
+            assert!(subject.chars().count() <= 100, "{subject}");
+            for told in [event.summary, subject, notice.message.json] {
+                assert!(!told.contains("hunter2"), "{told}");
+            }
+        }
     }
 }
 
