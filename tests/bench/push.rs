@@ -1,0 +1,225 @@
+//! How fast pushed messages get to the broker: the release binary between the simulated region,
+//! a real mosquitto and clients of our own, everything on loopback.
+//!
+//! ```text
+//! cargo bench --bench push                       # all of it, about two minutes
+//! cargo bench --bench push -- throughput         # one part: ceiling latency throughput spool tls
+//! ```
+//!
+//! Messages are events of MediaPackage, signed before the clock starts. Each becomes two
+//! publications, `sns/message` and `event/key_provider`; the subscriber hears the first.
+
+#![allow(clippy::unwrap_used, clippy::type_complexity, missing_docs)]
+#![allow(clippy::print_stdout, reason = "the figures are what it is for")]
+#![allow(dead_code, reason = "the tests' helpers have more than is needed here")]
+
+#[path = "../region/mod.rs"]
+mod region;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod broker;
+mod figures;
+#[path = "../agent/harness.rs"]
+mod harness;
+#[path = "../push/place.rs"]
+mod place;
+mod posts;
+mod scene;
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use broker::{Ear, flood};
+use figures::{Process, Table, Times};
+use harness::LIMIT;
+use posts::{Client, Post};
+use scene::Scene;
+
+/// Messages that are posted one after the other, and how many a second.
+const PACED: usize = 1000;
+const PACE: Duration = Duration::from_millis(20);
+/// Messages that clients post as fast as they are answered.
+const CROWDED: usize = 12_000;
+const CLIENTS: usize = 8;
+/// The same while the broker is away.
+const SPOOLED_PACED: usize = 500;
+const SPOOLED_CROWDED: usize = 4000;
+/// Posted before the clock starts: the first one brings the certificate.
+const WARM_UP: usize = 200;
+/// Publications for the broker alone.
+const FLOOD: usize = 40_000;
+/// Connections that are held open over TLS.
+const TLS_CONNECTIONS: usize = 32;
+
+type Part = (&'static str, fn(&mut Table));
+
+const PARTS: [Part; 5] = [
+    ("ceiling", ceiling),
+    ("latency", latency),
+    ("throughput", throughput),
+    ("spool", spool),
+    ("tls", tls),
+];
+
+fn main() {
+    // Cargo adds `--bench`.
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let mut table = Table::default();
+    for (name, part) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|one| one == name) {
+            eprintln!("{name} …");
+            part(&mut table);
+        }
+    }
+    println!("{table}");
+}
+
+/// What the broker takes from one publisher while one subscriber hears all of it.
+fn ceiling(table: &mut Table) {
+    let scene = Scene::new();
+    let ear = Ear::start(scene.broker_port(), false);
+    let took = flood(scene.broker_port(), FLOOD);
+    ear.hear(FLOOD);
+    table.rate("the broker alone, publications", FLOOD, took);
+}
+
+/// Posts one by one at a steady pace: how long each took to be answered, and when it began.
+fn paced(client: &mut Client, posts: &[Post]) -> (Times, Vec<Instant>) {
+    let began = Instant::now();
+    let (mut answered, mut begun) = (Times::default(), Vec::new());
+    for (post, n) in posts.iter().zip(0_u32..) {
+        let turn = began + PACE * n;
+        std::thread::sleep(turn.saturating_duration_since(Instant::now()));
+        let at = Instant::now();
+        client.post(post);
+        answered.add(at.elapsed());
+        begun.push(at);
+    }
+    (answered, begun)
+}
+
+fn latency(table: &mut Table) {
+    let scene = Scene::new();
+    let posts = scene.posts(WARM_UP + PACED);
+    let ear = Ear::start(scene.broker_port(), false);
+    let agent = scene.agent();
+    let mut client = Client::open(scene.port());
+    let (warm_up, posts) = posts.split_at(WARM_UP);
+    paced(&mut client, warm_up);
+    ear.hear(WARM_UP);
+    let process = Process::of(agent.id());
+    let before = process.cpu();
+    let (mut answered, begun) = paced(&mut client, posts);
+    let spent = process.cpu() - before;
+    let heard = ear.hear(PACED);
+    let mut published = Times::default();
+    for (post, at) in posts.iter().zip(begun) {
+        published.add(heard[&post.id] - at);
+    }
+    table.times("broker up, 50 a second: POST to MQTT", &mut published);
+    table.times("the same: POST to 200", &mut answered);
+    table.each("the same: CPU of the agent", spent, PACED);
+    agent.stop();
+}
+
+/// Several clients post as fast as they are answered; how long all of it took.
+fn crowded(port: u16, posts: &[Post]) -> Duration {
+    let (next, start) = (AtomicUsize::new(0), Barrier::new(CLIENTS + 1));
+    std::thread::scope(|scope| {
+        let work = || {
+            let mut client = Client::open(port);
+            start.wait();
+            while let Some(post) = posts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                client.post(post);
+            }
+            Instant::now()
+        };
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(work)).collect();
+        start.wait();
+        let began = Instant::now();
+        let ends = clients.into_iter().map(|client| client.join().unwrap());
+        ends.max().unwrap() - began
+    })
+}
+
+fn throughput(table: &mut Table) {
+    let scene = Scene::new();
+    let posts = scene.posts(WARM_UP + CROWDED);
+    let ear = Ear::start(scene.broker_port(), false);
+    let agent = scene.agent();
+    table.memory("memory idle, before", agent.resident_kib());
+    let (warm_up, posts) = posts.split_at(WARM_UP);
+    crowded(scene.port(), warm_up);
+    ear.hear(WARM_UP);
+    let processes = [Process::of(agent.id()), Process::child("mosquitto")];
+    let threads = processes[0].threads();
+    let before = processes.each_ref().map(Process::cpu);
+    let took = crowded(scene.port(), posts);
+    // The ids are told apart: none is missing.
+    ear.hear(CROWDED);
+    table.rate("broker up, 8 clients: answered 200", CROWDED, took);
+    for (process, before) in processes.iter().zip(before) {
+        let what = format!("the same: CPU of {}", process.name);
+        table.each(&what, process.cpu() - before, CROWDED);
+    }
+    for (name, spent) in processes[0].threads() {
+        let before = threads.get(&name).copied().unwrap_or_default();
+        eprintln!("  {name}: {:?}", (spent - before) / CROWDED as u32);
+    }
+    table.memory("memory idle, after", agent.resident_kib());
+    agent.stop();
+}
+
+fn spool(table: &mut Table) {
+    let mut scene = Scene::new();
+    let posts = scene.posts(WARM_UP + SPOOLED_PACED + SPOOLED_CROWDED);
+    let ear = Ear::start(scene.broker_port(), true);
+    let agent = scene.agent();
+    let mut client = Client::open(scene.port());
+    let (warm_up, posts) = posts.split_at(WARM_UP);
+    paced(&mut client, warm_up);
+    ear.hear(WARM_UP);
+    scene.place.site.broker.stop();
+    agent.wait_for_log("mqtt: no session");
+    let (few, many) = posts.split_at(SPOOLED_PACED);
+    let (mut answered, _) = paced(&mut client, few);
+    table.times("broker away, 50 a second: POST to 200", &mut answered);
+    let took = crowded(scene.port(), many);
+    table.rate("the same, 8 clients: answered 200", many.len(), took);
+    table.memory("the same: memory after", agent.resident_kib());
+    scene.place.site.broker.run();
+    let heard = ear.hear(posts.len());
+    let (first, last) = (heard.values().min(), heard.values().max());
+    let took = *last.unwrap() - *first.unwrap();
+    table.rate("broker back: out of the spool", posts.len(), took);
+    table.memory("the same: memory after", agent.resident_kib());
+    agent.stop();
+}
+
+fn tls(table: &mut Table) {
+    let (scene, root) = Scene::with_tls();
+    let messages = scene.messages(1 + TLS_CONNECTIONS);
+    let agent = scene.agent();
+    let url = scene.place.url().replace("http:", "https:");
+    let deadline = Instant::now() + LIMIT;
+    let post = |message| {
+        let opened = region::sns::post::Connection::open(&url, Some(&root), deadline);
+        let mut connection = opened.unwrap();
+        assert_eq!(connection.exchange(message, deadline).unwrap().0, 200);
+        connection
+    };
+    drop(post(&messages[0]));
+    let before = agent.resident_kib();
+    let held: Vec<_> = messages[1..].iter().map(post).collect();
+    let all = agent.resident_kib();
+    drop(held);
+    table.memory("listening over TLS: memory idle", before);
+    let what = format!("the same: memory with {TLS_CONNECTIONS} connections");
+    table.memory(&what, all);
+    agent.stop();
+}
