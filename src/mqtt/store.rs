@@ -19,7 +19,13 @@ use crate::engine::ownership::{Kept, Store};
 use crate::topics::memory;
 
 /// What is read at start: who owns the topics, the alarms, the watermarks.
-const AT_START: [&str; 4] = ["+", "alarm/+", "channel/+/metrics", "endpoint/+/metrics"];
+const AT_START: [&str; 5] = [
+    "+",
+    "alarm/+",
+    "sns/#",
+    "channel/+/metrics",
+    "endpoint/+/metrics",
+];
 /// What is read after a refill; the last piece brings what is nowhere else.
 const WHOLE: [&str; 7] = [
     "alarm/+",

@@ -135,12 +135,11 @@ impl World {
                 self.deliveries += 1;
                 self.open.insert(self.deliveries, (n, now));
                 let has_session = self.rig.engine.broker.connected;
-                if !self.sent[n].answered {
-                    let which = match has_session {
-                        true => &mut self.in_hand,
-                        false => &mut self.spooled,
-                    };
-                    which.insert(n);
+                // Also a repeat may go out at once, where a crash came between.
+                if has_session {
+                    self.in_hand.insert(n);
+                } else if !self.sent[n].answered {
+                    self.spooled.insert(n);
                 }
                 push_notice(&mut self.rig, self.deliveries, notice.clone());
             }
