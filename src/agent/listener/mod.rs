@@ -10,7 +10,7 @@ mod tally;
 
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver as Inbox, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::clock::Clock;
@@ -54,17 +54,34 @@ enum Ask {
 
 /// A handle on the listener for the loop.
 pub struct Listener {
-    answers: Arc<OnceLock<Answers>>,
+    door: Door,
     asks: SyncSender<Ask>,
     spool: SyncSender<SpoolRequest>,
     tally: Arc<Tally>,
+}
+
+/// Where answers go: to the front that is open now.
+#[derive(Clone, Default)]
+struct Door(Arc<Mutex<Option<Answers>>>);
+
+impl Door {
+    fn answers(&self) -> MutexGuard<'_, Option<Answers>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// 200, or why not.
+    fn answer(&self, id: RequestId, refused: Option<Reason>) {
+        if let Some(answers) = &*self.answers() {
+            answers.send(id, answer(refused));
+        }
+    }
 }
 
 /// What every thread of the listener shares.
 #[derive(Clone)]
 struct Desk {
     receiver: Arc<Receiver>,
-    answers: Arc<OnceLock<Answers>>,
+    door: Door,
     /// `None` for the thread that is asked: it ends when nobody is left who could ask.
     asks: Option<SyncSender<Ask>>,
     events: SyncSender<Event>,
@@ -86,13 +103,13 @@ impl Listener {
         events: &SyncSender<Event>,
         stop: &Stop,
     ) -> Result<Listener, Failure> {
-        let answers = Arc::new(OnceLock::new());
+        let door = Door::default();
         let (asks, asked) = sync_channel(ASKS_MAX);
         let tally = Arc::new(Tally::new(events.clone()));
         let settings = Settings::new(config, sns);
         let desk = Desk {
             receiver: Arc::new(Receiver::new(settings, poller.aws_clock.clone())),
-            answers: answers.clone(),
+            door: door.clone(),
             asks: Some(asks.clone()),
             events: events.clone(),
             tally: tally.clone(),
@@ -118,7 +135,7 @@ impl Listener {
         let (sns, stop) = (sns.clone(), stop.clone());
         threads.spawn("http", move || desk.listen(&sns, &requests, &stop))?;
         Ok(Listener {
-            answers,
+            door,
             asks,
             spool,
             tally,
@@ -129,9 +146,7 @@ impl Listener {
     pub fn carry_out(&self, effect: Effect) {
         match effect {
             Effect::Answer { delivery, refused } => {
-                if let Some(answers) = self.answers.get() {
-                    answers.send(RequestId::from_u64(delivery), answer(refused));
-                }
+                self.door.answer(RequestId::from_u64(delivery), refused);
             }
             Effect::Confirm {
                 message_id,
@@ -162,7 +177,7 @@ impl Listener {
 
     /// Ends the front; what is answered already still goes out.
     pub fn stop(&self) {
-        if let Some(answers) = self.answers.get() {
+        if let Some(answers) = &*self.door.answers() {
             answers.stop();
         }
     }
@@ -246,8 +261,7 @@ impl Desk {
             let what = format!("cannot listen on {}: {error}", sns.listen);
             Fault::new(FaultKind::Network, what, "check [sns] listen")
         })?;
-        // There is one front in the life of a process, unless its system calls fail.
-        let _ = self.answers.set(answers);
+        *self.door.answers() = Some(answers);
         Ok(front)
     }
 
@@ -323,9 +337,7 @@ impl Desk {
                 return;
             }
             Judged::Refused(refusal) => {
-                if let Some(answers) = self.answers.get() {
-                    answers.send(id, answer(Some(refusal.reason)));
-                }
+                self.door.answer(id, Some(refusal.reason));
                 self.tally.add(refusal.reason, refusal.topic_arn);
                 return;
             }
