@@ -24,17 +24,40 @@ const PAGE_ITEMS: usize = 200;
 ///
 /// Any fault of any page: a listing is complete, or there is none.
 pub fn poll(service: &Service) -> Result<Vod, Fault> {
-    let listing = |operation, path| Listing {
-        operation,
-        path,
+    Ok(Vod {
+        groups: list_packaging_groups(service)?,
+        configurations: list_packaging_configurations(service)?,
+    })
+}
+
+/// A complete listing of all packaging groups.
+///
+/// # Errors
+///
+/// As [`poll`].
+pub fn list_packaging_groups(service: &Service) -> Result<Vec<PackagingGroup>, Fault> {
+    let listing = Listing {
+        operation: "ListPackagingGroups",
+        path: "/packaging_groups",
         page_items: PAGE_ITEMS,
     };
-    let groups = listing("ListPackagingGroups", "/packaging_groups");
-    let configurations = listing("ListPackagingConfigurations", "/packaging_configurations");
-    Ok(Vod {
-        groups: groups.read(service, read_groups)?,
-        configurations: configurations.read(service, read_configurations)?,
-    })
+    listing.read(service, read_groups)
+}
+
+/// A complete listing of all packaging configurations.
+///
+/// # Errors
+///
+/// As [`poll`].
+pub fn list_packaging_configurations(
+    service: &Service,
+) -> Result<Vec<PackagingConfiguration>, Fault> {
+    let listing = Listing {
+        operation: "ListPackagingConfigurations",
+        path: "/packaging_configurations",
+        page_items: PAGE_ITEMS,
+    };
+    listing.read(service, read_configurations)
 }
 
 #[derive(Deserialize)]
