@@ -222,7 +222,7 @@ impl Details {
             return;
         }
         held.failures = 0;
-        held.known = got.modified_at.max(asked_for).max(held.known);
+        held.known = got.modified_at.max(asked_for);
         let changed = held.is_changed();
         let place = if changed { Place::Wanted } else { Place::Swept };
         self.put(resource, place(now));
