@@ -99,15 +99,36 @@ fn a_command_that_is_not_built_says_so_and_fails() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("config.toml");
     std::fs::write(&path, HERE).expect("the config");
-    for command in ["subscribe-url", "aws-setup"] {
-        let output = program().arg(command).arg("-c").arg(&path).output();
+    let output = program().arg("aws-setup").arg("-c").arg(&path).output();
+    let output = output.expect("the program starts");
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(told.contains("aws-setup is not built yet"), "{told}");
+}
+
+#[test]
+fn the_url_for_sns_is_told_or_what_is_missing_for_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    let sns = "\n[sns]\ntopic_arns = [\"arn:aws:sns:eu-central-1:123456789012:mp\"]\n";
+    let public = "public_url = \"https://edge.example.net:2000\"\n";
+    let secret = "path_secret = \"hunter2\"\n";
+    // HMAC-SHA256("hunter2", "eu-central-1"), its first half, by another program.
+    let token = "https://edge.example.net:2000/88432b6b3735c12fbec29164407b6107";
+    let cases = [
+        (String::new(), 2, "there is no [sns] table"),
+        (sns.to_owned(), 2, "[sns] public_url is missing"),
+        (format!("{sns}{public}"), 0, "https://edge.example.net:2000/\n"),
+        (format!("{sns}{public}{secret}"), 0, token),
+    ];
+    for (more, code, wanted) in cases {
+        std::fs::write(&path, format!("{HERE}{more}")).expect("the config");
+        let output = program().arg("subscribe-url").arg("-c").arg(&path).output();
         let output = output.expect("the program starts");
-        assert_eq!(output.status.code(), Some(1), "{command}");
-        let told = text(&output.stderr);
-        assert!(
-            told.contains(&format!("{command} is not built yet")),
-            "{told}"
-        );
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{err}");
+        let told = if code == 0 { out } else { err };
+        assert!(told.contains(wanted), "{wanted}: {told}");
     }
 }
 
