@@ -4,6 +4,7 @@
 
 #[path = "region/mod.rs"]
 mod region;
+mod scripted;
 #[path = "support/mod.rs"]
 mod support;
 
@@ -27,5 +28,7 @@ mod signatures;
 mod sns;
 #[path = "peers/v2.rs"]
 mod v2;
+#[path = "peers/v2_client.rs"]
+mod v2_client;
 #[path = "peers/v2_metrics.rs"]
 mod v2_metrics;

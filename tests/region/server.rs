@@ -387,8 +387,9 @@ struct Sending {
 
 impl Sending {
     fn whole(mut self) -> io::Result<()> {
-        self.writer.write_all(self.head.as_bytes())?;
-        self.writer.write_all(&self.body)?;
+        // In one piece: a second one would wait for the acknowledgement of the first.
+        self.writer
+            .write_all(&[self.head.as_bytes(), &self.body].concat())?;
         self.writer.flush()
     }
 
