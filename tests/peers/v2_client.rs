@@ -67,8 +67,8 @@ fn read(mut world: World) -> Read {
     Read {
         shown: format!("{listing:?} {gets:?} {jobs:?} {of_v1:?} {vod:?}"),
         counts,
-        lists: lists as u64,
-        gets: gets_made as u64,
+        lists,
+        gets: gets_made,
     }
 }
 
