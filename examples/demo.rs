@@ -243,8 +243,9 @@ log = "warn"
 access_key_id = "{key_id}"
 secret_access_key = "{secret}"
 [mediapackage]
-apis = ["v1"]
+apis = ["v1", "v2"]
 url = "{aws}"
+v2_url = "{aws}"
 interval = "5s"
 proxy = "none"
 [cloudwatch]

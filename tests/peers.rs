@@ -4,6 +4,7 @@
 
 #[path = "region/mod.rs"]
 mod region;
+mod scripted;
 #[path = "support/mod.rs"]
 mod support;
 
@@ -17,9 +18,17 @@ mod caller;
 mod endpoint;
 #[path = "peers/metrics.rs"]
 mod metrics;
+#[path = "peers/models.rs"]
+mod models;
 #[path = "peers/services.rs"]
 mod services;
 #[path = "peers/signatures.rs"]
 mod signatures;
 #[path = "peers/sns.rs"]
 mod sns;
+#[path = "peers/v2.rs"]
+mod v2;
+#[path = "peers/v2_client.rs"]
+mod v2_client;
+#[path = "peers/v2_metrics.rs"]
+mod v2_metrics;

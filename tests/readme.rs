@@ -237,7 +237,7 @@ fn endpoint_of(id: &str, channel: &str) -> Endpoint {
         manifest_name: None,
         package: None,
         segment_duration_seconds: None,
-        encrypted: false,
+        encrypted: Some(false),
         startover_window_seconds: None,
         time_delay_seconds: None,
         origination: None,

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// Keys worth showing, over all kinds of payloads; a payload shows those it has, in this order.
-const TELLING: [&str; 26] = [
+const TELLING: [&str; 28] = [
     "health",
     "state",
     "ingest",
@@ -18,6 +18,7 @@ const TELLING: [&str; 26] = [
     "egress_request_count_5xx",
     "egress_response_time_ms",
     "active_input",
+    "channel_mqcs",
     "channels",
     "channels_lost",
     "alarms_active",
@@ -25,6 +26,7 @@ const TELLING: [&str; 26] = [
     "encrypted",
     "url",
     "input_type",
+    "egress_domain",
     "endpoints",
     "description",
     "clock_offset_seconds",

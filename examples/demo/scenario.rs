@@ -19,6 +19,9 @@ const LENGTH_SECONDS: u64 = 120;
 /// is complete 20 seconds later, and with it the first loss of ingest.
 const START_SECOND: i64 = 40;
 
+/// What live.concerts is when nothing special is on.
+const CONCERTS: &str = "Concerts in UHD";
+
 /// Something that happens.
 struct Step {
     second: u64,
@@ -26,11 +29,16 @@ struct Step {
     happens: fn(&Region),
 }
 
-const STORY: [Step; 9] = [
+const STORY: [Step; 12] = [
     Step {
         second: 2,
         says: "the encoder of sports-1 fails; a minute without ingest will show it",
         happens: |r| r.edit(|w| w.stop_ingest("sports-1", w.minute())),
+    },
+    Step {
+        second: 8,
+        says: "the v2 channel live.concerts gets another description",
+        happens: |w| describe(w, "Tonight: the opening concert"),
     },
     Step {
         second: 14,
@@ -46,6 +54,11 @@ const STORY: [Step; 9] = [
         second: 35,
         says: "channel festival is deleted; two complete listings without it will clear it",
         happens: |r| r.edit(|w| w.remove_channel("festival")),
+    },
+    Step {
+        second: 46,
+        says: "the second input of the v2 channel live.concerts falls silent",
+        happens: |w| w.stop_input("live.concerts", 1, w.minute()),
     },
     Step {
         second: 62,
@@ -74,6 +87,14 @@ const STORY: [Step; 9] = [
         happens: |r| r.edit(|w| w.remove_channel("election-night")),
     },
     Step {
+        second: 104,
+        says: "the concert is over, and both inputs of live.concerts receive again",
+        happens: |w| {
+            describe(w, CONCERTS);
+            w.start_input("live.concerts", 1, w.minute());
+        },
+    },
+    Step {
         second: 108,
         says: "channel festival is on air again",
         happens: |r| r.edit(|w| go_on_air(w, "festival", 3)),
@@ -94,6 +115,10 @@ pub fn world() -> World {
     ] {
         world.add_channel(channel, endpoints);
     }
+    world.add_group("live");
+    world.add_channel_v2("live", "concerts", 2);
+    world.add_channel_v2("live", "theatre", 1);
+    describe(&mut world, CONCERTS);
     let ingest = |channel| [("Channel", channel)];
     let mut alarm = Alarm::metric("sports-1-no-ingest", "IngressBytes", &ingest("sports-1"));
     alarm.description = Some(String::from("Nothing arrives from the encoder of sports-1"));
@@ -141,6 +166,13 @@ pub fn subscribe(region: &Region, endpoint: &str) {
         }
     });
     region.sns().subscribe(&topic_arn, endpoint);
+}
+
+/// Gives live.concerts a description.
+fn describe(world: &mut World, text: &str) {
+    world.edit_channel_v2("live.concerts", |channel| {
+        channel.common.description = Some(text.to_owned());
+    });
 }
 
 /// Adds a channel whose metrics begin now.

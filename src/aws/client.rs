@@ -118,6 +118,10 @@ impl Call {
 pub struct Clients {
     /// MediaPackage v1 live.
     pub mediapackage: Service,
+    /// MediaPackage v2 live, where the config asks for it.
+    pub mediapackage_v2: Option<Service>,
+    /// MediaPackage VOD, where the config asks for it.
+    pub vod: Option<Service>,
     /// CloudWatch.
     pub cloudwatch: Service,
     /// SNS, where the config has it.
@@ -189,11 +193,19 @@ impl Clients {
             &mp.url,
             &mp.proxy,
         )?;
+        let v2 = "mediapackagev2";
+        let v2 = || service("MediaPackage v2", v2, v2, &mp.v2_url, &mp.proxy);
+        let mediapackage_v2 = mp.apis.v2.then(v2).transpose()?;
+        let vod = "mediapackage-vod";
+        let vod = || service("MediaPackage VOD", vod, vod, &mp.vod_url, &mp.proxy);
+        let vod = mp.apis.vod.then(vod).transpose()?;
         let cloudwatch = service("CloudWatch", "monitoring", "cloudwatch", &cw.url, &cw.proxy)?;
         let sns = config.sns.as_ref();
         let sns = sns.map(|sns| service("SNS", "sns", "sns", &sns.url, &sns.proxy));
         Ok(Clients {
             mediapackage,
+            mediapackage_v2,
+            vod,
             cloudwatch,
             sns: sns.transpose()?,
             agents: agents.into_values().collect(),

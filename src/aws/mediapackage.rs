@@ -5,30 +5,22 @@
 //! ingest user names and passwords, SPEKE and CDN-authorization fields, role ARNs and
 //! whitelists have no field here, so they never leave the parser.
 
-use std::collections::BTreeMap;
-
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
 
 use super::answer::parse_json;
-use super::client::{Call, Service};
-use super::pages::{self, Page};
-use crate::state::fault::{Fault, FaultKind};
-use crate::state::model::{Api, Channel, Endpoint, Id, IngestEndpoint, Manifest, Package, Tags};
+use super::client::Service;
+use super::rest::{
+    Listing, PageOf, RawIdAndUrl, RawLogs, RawTags, named, null_is_empty, tags, without_userinfo,
+};
+use crate::state::fault::Fault;
+use crate::state::model::{Api, Channel, Endpoint, Id, IngestEndpoint, Manifest, Package};
 use crate::state::polled::Inventory;
 use crate::state::time::UnixMs;
 
 /// Items AWS is asked for at once, of the 1000 it allows: an account of usual size is one page,
 /// and an answer stays well below a megabyte, for the sake of small boxes.
 const PAGE_ITEMS: usize = 200;
-/// What SigV4 calls unreserved; all else of a token is percent-encoded.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
 /// A complete listing of all channels and origin endpoints.
 ///
 /// # Errors
@@ -64,38 +56,18 @@ pub fn list_endpoints(service: &Service) -> Result<Vec<Endpoint>, Fault> {
     )
 }
 
-/// Reads every page of one listing, in order of the id.
-///
-/// An id that comes twice, because something was made or removed between two pages, is taken
-/// from the later page: that was read later.
 fn list<T>(
     service: &Service,
     operation: &'static str,
     path: &str,
-    read: impl Fn(&str, &[u8]) -> Result<(Vec<(Id, T)>, Option<String>), Fault>,
+    read: impl Fn(&str, &[u8]) -> Result<PageOf<T>, Fault>,
 ) -> Result<Vec<T>, Fault> {
-    let mut items = BTreeMap::new();
-    pages::read_all(operation, |token| {
-        let body = service.send(&Call::get(operation, target(path, token)))?;
-        let (page, next) = read(operation, &body)?;
-        items.extend(page);
-        Ok(Page {
-            items: items.len(),
-            next,
-        })
-    })?;
-    Ok(items.into_values().collect())
-}
-
-/// Path and query of one page.
-fn target(path: &str, token: Option<&str>) -> String {
-    match token {
-        None => format!("{path}?maxResults={PAGE_ITEMS}"),
-        Some(token) => {
-            let token = utf8_percent_encode(token, ENCODED);
-            format!("{path}?maxResults={PAGE_ITEMS}&nextToken={token}")
-        }
-    }
+    let listing = Listing {
+        operation,
+        path,
+        page_items: PAGE_ITEMS,
+    };
+    listing.read(service, read)
 }
 
 #[derive(Deserialize)]
@@ -115,7 +87,7 @@ struct RawChannel {
     description: Option<String>,
     created_at: Option<String>,
     hls_ingest: Option<RawIngest>,
-    tags: Option<BTreeMap<String, Option<String>>>,
+    tags: RawTags,
     egress_access_logs: Option<RawLogs>,
     ingress_access_logs: Option<RawLogs>,
 }
@@ -124,18 +96,6 @@ struct RawChannel {
 #[serde(rename_all = "camelCase")]
 struct RawIngest {
     ingest_endpoints: Option<Vec<RawIdAndUrl>>,
-}
-
-#[derive(Deserialize)]
-struct RawIdAndUrl {
-    id: Option<String>,
-    url: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawLogs {
-    log_group_name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -159,7 +119,7 @@ struct RawEndpoint {
     origination: Option<String>,
     startover_window_seconds: Option<i64>,
     time_delay_seconds: Option<i64>,
-    tags: Option<BTreeMap<String, Option<String>>>,
+    tags: RawTags,
     hls_package: Option<RawPackage>,
     dash_package: Option<RawPackage>,
     cmaf_package: Option<RawPackage>,
@@ -174,18 +134,6 @@ struct RawPackage {
     segment_duration_seconds: Option<i64>,
     hls_manifests: Option<Vec<RawIdAndUrl>>,
 }
-
-/// moto and some front doors send null for what is unset; a field that is not there at all is
-/// an error all the same.
-fn null_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-type PageOf<T> = (Vec<(Id, T)>, Option<String>);
 
 fn read_channels(operation: &str, body: &[u8]) -> Result<PageOf<Channel>, Fault> {
     let page: ChannelsPage = parse_json(operation, body)?;
@@ -257,7 +205,7 @@ fn endpoint(id: Id, raw: RawEndpoint) -> Endpoint {
         manifest_name: raw.manifest_name,
         package: kind,
         segment_duration_seconds: package.as_ref().and_then(|p| p.segment_duration_seconds),
-        encrypted: package.as_ref().is_some_and(|p| p.encryption.is_some()),
+        encrypted: Some(package.as_ref().is_some_and(|p| p.encryption.is_some())),
         startover_window_seconds: raw.startover_window_seconds,
         time_delay_seconds: raw.time_delay_seconds,
         origination: raw.origination,
@@ -271,37 +219,10 @@ fn endpoint(id: Id, raw: RawEndpoint) -> Endpoint {
     }
 }
 
-/// Without an id nothing can be published, and leaving the item out would be read as gone.
-fn named(operation: &str, id: Option<&str>) -> Result<Id, Fault> {
-    let id = id.filter(|id| !id.is_empty());
-    id.map(Id::from).ok_or_else(|| {
-        let what = format!("the answer to {operation} has an item without an id");
-        Fault::new(FaultKind::Answer, what, "")
-    })
-}
-
-fn tags(raw: Option<BTreeMap<String, Option<String>>>) -> Tags {
-    let pairs = raw.into_iter().flatten();
-    pairs
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect()
-}
-
-/// `https://user:password@host/` is `https://host/`.
-fn without_userinfo(url: String) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url;
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    match authority.rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => url,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::fault::FaultKind;
 
     const CHANNELS: &str = include_str!("../../tests/fixtures/aws/list-channels.json");
     const ENDPOINTS: &str = include_str!("../../tests/fixtures/aws/list-origin-endpoints.json");
@@ -368,11 +289,11 @@ mod tests {
             .map(|e| (&*e.id, e.package, e.encrypted, e.segment_duration_seconds))
             .collect();
         let wanted = [
-            ("news-hls", Some(Package::Hls), true, Some(6)),
-            ("news-dash", Some(Package::Dash), false, Some(2)),
-            ("news-cmaf", Some(Package::Cmaf), true, Some(4)),
-            ("news-mss", Some(Package::Mss), false, None),
-            ("news-bare", None, false, None),
+            ("news-hls", Some(Package::Hls), Some(true), Some(6)),
+            ("news-dash", Some(Package::Dash), Some(false), Some(2)),
+            ("news-cmaf", Some(Package::Cmaf), Some(true), Some(4)),
+            ("news-mss", Some(Package::Mss), Some(false), None),
+            ("news-bare", None, Some(false), None),
         ];
         assert_eq!(shown, wanted);
         let hls = &endpoints[0];
@@ -445,40 +366,5 @@ mod tests {
             channels("{\"channels\":null,\"other\":1}"),
             Ok((Vec::new(), None))
         );
-    }
-
-    #[test]
-    fn a_page_token_is_percent_encoded_once() {
-        let cases = [
-            (None, "/channels?maxResults=200"),
-            (
-                Some("a-b_c.d~1"),
-                "/channels?maxResults=200&nextToken=a-b_c.d~1",
-            ),
-            (
-                Some("a+/=&?#%2B"),
-                "/channels?maxResults=200&nextToken=a%2B%2F%3D%26%3F%23%252B",
-            ),
-            (Some("ü x"), "/channels?maxResults=200&nextToken=%C3%BC%20x"),
-        ];
-        for (token, wanted) in cases {
-            assert_eq!(target("/channels", token), wanted);
-        }
-    }
-
-    #[test]
-    fn user_information_is_taken_out_of_urls() {
-        let cases = [
-            ("https://u:p@host/path", "https://host/path"),
-            ("https://u@host", "https://host"),
-            ("https://a@b@host:8080/x@y", "https://host:8080/x@y"),
-            ("https://host/p?mail=a@b", "https://host/p?mail=a@b"),
-            ("https://host?mail=a@b", "https://host?mail=a@b"),
-            ("not a url", "not a url"),
-            ("", ""),
-        ];
-        for (url, wanted) in cases {
-            assert_eq!(without_userinfo(url.to_owned()), wanted);
-        }
     }
 }

@@ -1,18 +1,23 @@
-//! AWS as the agent sees it: requests and parsing are pure (`mediapackage`, `cloudwatch`),
-//! the connection, signing and credentials touch the world (`client`, `credentials`).
+//! AWS as the agent sees it: requests and parsing are pure (`mediapackage`, `mediapackage_v2`,
+//! `harvest`, `vod`, `cloudwatch`), the connection, signing and credentials touch the world
+//! (`client`, `credentials`).
 
 mod answer;
 pub mod client;
 pub mod clock;
 pub mod cloudwatch;
 pub mod credentials;
+pub mod harvest;
 pub mod mediapackage;
+pub mod mediapackage_v2;
 mod pages;
+mod rest;
 mod retry;
 mod sign;
 pub mod sns;
 pub mod stop;
 mod transport;
+pub mod vod;
 
 pub use client::{Clients, Service};
 pub use clock::AwsClock;

@@ -4,6 +4,7 @@
 pub mod alarms;
 pub mod answer;
 pub mod catalogue;
+pub mod details;
 pub mod fault;
 pub mod glob;
 pub mod health;

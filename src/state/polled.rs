@@ -1,6 +1,8 @@
 //! What one poll of AWS brings: complete observations, as the parsers hand them over.
 
-use super::model::{Channel, Endpoint, Id};
+use super::model::{
+    Channel, ChannelGroup, Detail, Endpoint, Id, PackagingConfiguration, PackagingGroup,
+};
 use super::time::{Minute, UnixMs};
 
 /// A complete listing of one MediaPackage API.
@@ -10,6 +12,102 @@ pub struct Inventory {
     pub channels: Vec<Channel>,
     /// All origin endpoints of the region.
     pub endpoints: Vec<Endpoint>,
+}
+
+/// Channel groups, channels and origin endpoints of one listing of v2 together: more than fifty
+/// times what AWS gives an account by default.
+pub const RESOURCES_MAX: usize = 20_000;
+
+/// A resource of v2 by its names; the order is that of getting them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Resource {
+    /// A channel group.
+    ChannelGroup {
+        /// Its name.
+        group: Id,
+    },
+    /// A channel.
+    Channel {
+        /// The group it is in.
+        group: Id,
+        /// Its name.
+        channel: Id,
+    },
+    /// An origin endpoint.
+    Endpoint {
+        /// The group its channel is in.
+        group: Id,
+        /// The channel it is of.
+        channel: Id,
+        /// Its name.
+        endpoint: Id,
+    },
+}
+
+impl Resource {
+    /// Its id in topics and payloads: the names with dots between them.
+    pub fn id(&self) -> Id {
+        match self {
+            Resource::ChannelGroup { group } => group.clone(),
+            Resource::Channel { group, channel } => format!("{group}.{channel}").into(),
+            Resource::Endpoint {
+                group,
+                channel,
+                endpoint,
+            } => format!("{group}.{channel}.{endpoint}").into(),
+        }
+    }
+}
+
+/// A row of a listing of v2, with the names it is got by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// Its names.
+    pub resource: Resource,
+    /// What the listing tells of it.
+    pub value: T,
+}
+
+/// A complete listing of MediaPackage v2. It lacks what [`Detail`] holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// All channel groups of the region.
+    pub groups: Vec<Listed<ChannelGroup>>,
+    /// All channels of the region that are watched.
+    pub channels: Vec<Listed<Channel>>,
+    /// All origin endpoints of those channels.
+    pub endpoints: Vec<Listed<Endpoint>>,
+}
+
+impl Listing {
+    /// Every resource and when it was changed last.
+    pub fn rows(&self) -> impl Iterator<Item = (&Resource, Option<UnixMs>)> {
+        let groups = self.groups.iter();
+        let channels = self.channels.iter();
+        let endpoints = self.endpoints.iter();
+        groups
+            .map(|row| (&row.resource, row.value.modified_at))
+            .chain(channels.map(|row| (&row.resource, row.value.modified_at)))
+            .chain(endpoints.map(|row| (&row.resource, row.value.modified_at)))
+    }
+}
+
+/// A resource of v2 that was got by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Got {
+    /// When it was changed last.
+    pub modified_at: Option<UnixMs>,
+    /// What the listing does not tell.
+    pub detail: Detail,
+}
+
+/// A complete listing of MediaPackage VOD. Assets are counted by AWS, not listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vod {
+    /// All packaging groups of the region.
+    pub groups: Vec<PackagingGroup>,
+    /// All packaging configurations of the region.
+    pub configurations: Vec<PackagingConfiguration>,
 }
 
 /// A name and value that tell one CloudWatch series from another.

@@ -103,7 +103,7 @@ pub fn endpoint(endpoint: &Endpoint) -> String {
         manifest_name: Option<&'a str>,
         package: Option<&'a str>,
         segment_duration_seconds: Option<i64>,
-        encrypted: bool,
+        encrypted: Option<bool>,
         startover_window_seconds: Option<i64>,
         time_delay_seconds: Option<i64>,
         origination: Option<&'a str>,

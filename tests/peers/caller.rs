@@ -91,6 +91,13 @@ impl Caller {
             .unwrap_or_else(|e| panic!("GET {path}: {e}"))
     }
 
+    /// A signed `GET` of a service of this signing name.
+    pub fn get_of(&self, service: &str, path: &str) -> Reply {
+        let request = http::Request::get(format!("{}{path}", self.url));
+        self.run(request.body(String::new()).unwrap(), service)
+            .unwrap_or_else(|e| panic!("GET {path}: {e}"))
+    }
+
     pub fn try_get(&self, path: &str) -> Result<Reply, ureq::Error> {
         let request = http::Request::get(format!("{}{path}", self.url));
         self.run(request.body(String::new()).unwrap(), "mediapackage")

@@ -117,7 +117,8 @@ struct Planned {
 }
 
 impl Faults {
-    /// The next `times` requests of an operation (or [`ANY`]) fail so.
+    /// The next `times` requests of an operation (or [`ANY`]) fail so: `ListChannels` is that
+    /// of every service, `mediapackagev2:ListChannels` that of one, `mediapackagev2:*` all of it.
     pub fn add(&mut self, operation: &str, times: usize, fault: Fault) {
         self.0.push(Planned {
             operation: operation.to_owned(),
@@ -131,9 +132,10 @@ impl Faults {
         self.0.clear();
     }
 
-    /// What happens to a request of this operation.
-    pub fn take(&mut self, operation: &str) -> Option<Fault> {
-        let matches = |p: &&mut Planned| p.operation == ANY || p.operation == operation;
+    /// What happens to a request of this action, for example `cloudwatch:ListMetrics`.
+    pub fn take(&mut self, action: &str) -> Option<Fault> {
+        let operation = action.rsplit(':').next().unwrap_or(action);
+        let matches = |p: &&mut Planned| p.operation == operation || covers(&p.operation, action);
         let planned = self.0.iter_mut().find(matches)?;
         let fault = planned.fault.clone();
         if planned.times != FOREVER {
@@ -144,10 +146,17 @@ impl Faults {
     }
 }
 
+/// Whether an action is meant, by its name, its service or [`ANY`].
+pub fn covers(meant: &str, action: &str) -> bool {
+    let of_service = meant.strip_suffix(ANY);
+    meant == action || of_service.is_some_and(|service| action.starts_with(service))
+}
+
 fn throttle(service: &str, retry_after_ms: Option<u32>) -> Answer {
     let (status, code) = match service {
         "monitoring" => (400, "ThrottlingException"),
         "sns" => (400, "Throttling"),
+        "mediapackagev2" => (429, "ThrottlingException"),
         _ => (429, "TooManyRequestsException"),
     };
     let answer = Refusal::new(status, code, "Rate exceeded").answer(service);
@@ -180,21 +189,23 @@ fn looping(service: &str, body: &[u8]) -> String {
     let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
         return String::from("[{}]");
     };
-    let member = if service == "monitoring" {
-        "NextToken"
-    } else {
-        "nextToken"
+    let member = match service {
+        "monitoring" | "mediapackagev2" => "NextToken",
+        _ => "nextToken",
     };
     value[member] = Value::from(LOOP_TOKEN);
     value.to_string()
 }
 
-/// `{"channels":[],"originEndpoints":[],"MetricDataResults":[],"Metrics":[],"MetricAlarms":[]}`
-/// as gzip: who decodes it unasked takes everything for gone.
+/// Every list that any service has, each empty, as gzip: who decodes it unasked takes everything
+/// for gone.
 const GZIP_OF_NOTHING: &[u8] = &[
     0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xab, 0x56, 0x4a, 0xce, 0x48, 0xcc,
     0xcb, 0x4b, 0xcd, 0x29, 0x56, 0xb2, 0x8a, 0x8e, 0xd5, 0x51, 0xca, 0x2f, 0xca, 0x4c, 0xcf, 0xcc,
-    0x73, 0xcd, 0x4b, 0x29, 0xc8, 0xcf, 0xcc, 0x2b, 0x81, 0x0a, 0xfa, 0xa6, 0x96, 0x14, 0x65, 0x26,
-    0xbb, 0x24, 0x96, 0x24, 0x06, 0xa5, 0x16, 0x97, 0xe6, 0xa0, 0x0a, 0xa3, 0x70, 0x1c, 0x73, 0x12,
-    0x8b, 0x72, 0xc1, 0x22, 0xb5, 0x00, 0xc0, 0x44, 0xe1, 0x6f, 0x5a, 0x00, 0x00, 0x00,
+    0x73, 0xcd, 0x4b, 0x29, 0xc8, 0xcf, 0xcc, 0x2b, 0x81, 0x0a, 0x66, 0x24, 0x16, 0x95, 0xa5, 0x16,
+    0x97, 0x78, 0xe5, 0x27, 0x41, 0x05, 0x0a, 0x12, 0x93, 0xb3, 0x13, 0x81, 0xea, 0xd2, 0xdd, 0x8b,
+    0xf2, 0x4b, 0x0b, 0xd0, 0x05, 0x9d, 0xf3, 0xf3, 0xd2, 0x32, 0xd3, 0x4b, 0x8b, 0x12, 0x4b, 0x32,
+    0xf3, 0xf3, 0xa0, 0x92, 0x9e, 0x25, 0xa9, 0xb9, 0x50, 0xa6, 0x6f, 0x6a, 0x49, 0x51, 0x66, 0xb2,
+    0x4b, 0x62, 0x49, 0x62, 0x50, 0x6a, 0x71, 0x69, 0x4e, 0x09, 0x8a, 0x30, 0x0a, 0xc7, 0x31, 0x27,
+    0xb1, 0x08, 0xa2, 0xab, 0x16, 0x00, 0x57, 0xc7, 0xaf, 0xcb, 0xa8, 0x00, 0x00, 0x00,
 ];

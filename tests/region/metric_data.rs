@@ -250,8 +250,14 @@ fn unit_of(metric: &str) -> &'static str {
         "ActiveInput" => "None",
         "EgressBytes" | "IngressBytes" => "Bytes",
         "EgressResponseTime" | "IngressResponseTime" => "Milliseconds",
+        score if is_score(score) => "None",
         _ => "Count",
     }
+}
+
+/// The quality scores of v2.
+fn is_score(metric: &str) -> bool {
+    metric.contains("MQCS")
 }
 
 /// The factor from the statistic that a series is written in to another one, so that asking
@@ -259,6 +265,7 @@ fn unit_of(metric: &str) -> &'static str {
 fn factor(metric: &str, statistic: &str) -> f64 {
     let own = match unit_of(metric) {
         "Milliseconds" => "Average",
+        _ if is_score(metric) => "Average",
         "None" => "Maximum",
         _ => "Sum",
     };

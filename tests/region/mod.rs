@@ -18,14 +18,18 @@
 pub mod cloudwatch;
 pub mod door;
 pub mod faults;
+pub mod harvest;
 pub mod mediapackage;
+pub mod mediapackage_v2;
 pub mod metric_data;
 pub mod refusal;
+pub mod rest;
 pub mod series;
 pub mod server;
 pub mod sigv4;
 pub mod sns;
 pub mod token;
+pub mod vod;
 pub mod world;
 
 #[allow(unused_imports, reason = "each test file uses a part")]

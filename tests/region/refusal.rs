@@ -13,6 +13,8 @@ pub struct Refusal {
     pub code: String,
     /// AWS's text.
     pub message: String,
+    /// More members of the body, by which v2 says what exactly is wrong.
+    pub details: Vec<(&'static str, &'static str)>,
 }
 
 impl Refusal {
@@ -22,7 +24,14 @@ impl Refusal {
             status,
             code: code.to_owned(),
             message: message.to_owned(),
+            details: Vec::new(),
         }
+    }
+
+    /// With one more member in the body.
+    pub fn naming(mut self, member: &'static str, value: &'static str) -> Refusal {
+        self.details.push((member, value));
+        self
     }
 
     /// As the service of this signing name writes it: `rest-json` carries the code in a header,
@@ -35,13 +44,13 @@ impl Refusal {
         }
         if service != "monitoring" {
             // API Gateway, which guards the REST services, writes its own refusals so.
-            let member = if code == "AccessDeniedException" {
-                "Message"
-            } else {
-                "message"
-            };
-            return Answer::json(self.status, json!({ member: message }).to_string())
-                .with("x-amzn-ErrorType", code);
+            let is_capital = code == "AccessDeniedException" || service == "mediapackagev2";
+            let member = if is_capital { "Message" } else { "message" };
+            let mut body = json!({ member: message });
+            for (name, value) in &self.details {
+                body[*name] = json!(value);
+            }
+            return Answer::json(self.status, body.to_string()).with("x-amzn-ErrorType", code);
         }
         let fault = if self.status < 500 {
             "Sender"

@@ -1,9 +1,11 @@
 //! CloudWatch's data points as functions of the minute: nothing is stored, so a region of a
 //! thousand channels costs nothing to set up and little to ask.
 
+mod v2;
+
 use std::collections::{BTreeMap, HashMap};
 
-use super::world::{Dimension, World};
+use super::world::{Channel, Dimension, World};
 
 /// Every series of the namespace `AWS/MediaPackage`, in the order they were made.
 #[derive(Default)]
@@ -219,17 +221,25 @@ const STATUS_RANGES: [(&str, Option<f64>); 4] = [
 ];
 
 impl World {
-    /// Registers the series of one channel with its inputs and endpoints.
+    /// Registers the series of one channel with its inputs and endpoints, or of a packaging
+    /// configuration. Those of v2 (`<group>.<channel>`) come with the sums that v2 keeps for
+    /// the group and for the region.
     ///
-    /// The sets are those of "AWS Elemental MediaPackage live content metrics" (v1).
-    pub fn add_metrics(&mut self, channel_id: &str) {
-        for (name, dimensions, values) in self.standard_series(channel_id) {
+    /// The sets are those of "AWS Elemental MediaPackage live content metrics" (v1), of `v2`,
+    /// and of "AWS Elemental MediaPackage VOD content metrics".
+    pub fn add_metrics(&mut self, id: &str) {
+        let mut made = self.standard_series(id);
+        if let Some(channel) = self.v2.channels.iter().find(|c| c.id() == id) {
+            made.extend(v2::of_all(&Vec::new()));
+            made.extend(v2::of_all(&vec![("ChannelGroup", channel.group.clone())]));
+        }
+        for (name, dimensions, values) in made {
             let pairs: Vec<_> = dimensions.iter().map(|(n, v)| (*n, v.as_str())).collect();
             self.metrics.series(name, &pairs).set(values);
         }
     }
 
-    /// Ends what one input (0 or 1) of a channel receives, from this minute on.
+    /// Ends what one input (0 or 1) of a channel of v1 or v2 receives, from this minute on.
     pub fn stop_input(&mut self, channel_id: &str, input: usize, minute: i64) {
         for key in self.input_keys(channel_id, input) {
             self.metrics.stop(&key, minute);
@@ -257,9 +267,9 @@ impl World {
         }
     }
 
-    /// Keys of every series of one channel.
-    pub fn keys_of(&self, channel_id: &str) -> Vec<String> {
-        let series = self.standard_series(channel_id);
+    /// Keys of every series of one channel, of v1 or v2, or of a packaging configuration.
+    pub fn keys_of(&self, id: &str) -> Vec<String> {
+        let series = self.standard_series(id);
         series
             .iter()
             .map(|(name, dimensions, _)| owned_key(name, dimensions))
@@ -268,14 +278,17 @@ impl World {
 
     fn ingest_keys(&self, channel_id: &str) -> Vec<String> {
         let mut keys = self.keys_of(channel_id);
-        keys.retain(|key| key.starts_with("Ingress"));
+        // The scores of a channel are those of what it receives.
+        keys.retain(|key| key.starts_with("Ingress") || key.starts_with("ChannelMQCS"));
         keys
     }
 
     fn input_keys(&self, channel_id: &str, input: usize) -> Vec<String> {
-        let channel = self.channels.iter().find(|c| c.id == channel_id);
-        let ingest = channel.and_then(|c| c.ingest.get(input));
-        let wanted = ingest
+        let v1 = self.channels.iter().find(|c| c.id == channel_id);
+        let v2 = self.v2.channels.iter().find(|c| c.id() == channel_id);
+        let all = v1.map(|c| &c.ingest).or(v2.map(|c| &c.ingest));
+        let wanted = all
+            .and_then(|ingest| ingest.get(input))
             .map(|i| format!("IngestEndpoint={}", i.id))
             .unwrap_or_default();
         let mut keys = self.ingest_keys(channel_id);
@@ -283,10 +296,20 @@ impl World {
         keys
     }
 
-    fn standard_series(&self, channel_id: &str) -> Vec<StandardSeries> {
-        let Some(channel) = self.channels.iter().find(|c| c.id == channel_id) else {
-            return Vec::new();
-        };
+    fn standard_series(&self, id: &str) -> Vec<StandardSeries> {
+        if let Some(channel) = self.channels.iter().find(|c| c.id == id) {
+            return self.series_of_v1(channel);
+        }
+        if let Some(channel) = self.v2.channels.iter().find(|c| c.id() == id) {
+            return v2::of_channel(self, channel);
+        }
+        match self.vod.configurations.iter().find(|c| c.id == id) {
+            Some(vod) => egress_series(&vec![("PackagingConfiguration", vod.id.clone())], 5000.0),
+            None => Vec::new(),
+        }
+    }
+
+    fn series_of_v1(&self, channel: &Channel) -> Vec<StandardSeries> {
         let value = |id: &str, guid: &str| match self.dimension {
             Dimension::Id => id.to_owned(),
             Dimension::Guid => guid.to_owned(),
@@ -300,7 +323,7 @@ impl World {
             made.push(live("IngressBytes", of_input.clone(), 22_500_000.0));
             made.push(live("IngressResponseTime", of_input, 20.0));
         }
-        for endpoint in self.endpoints.iter().filter(|e| e.channel_id == channel_id) {
+        for endpoint in self.endpoints.iter().filter(|e| e.channel_id == channel.id) {
             let endpoint_value = value(&endpoint.id, &endpoint.guid);
             let of_endpoint = with(&of_channel, "OriginEndpoint", &endpoint_value);
             made.extend(egress_series(&of_endpoint, 60_000.0));

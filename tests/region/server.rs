@@ -8,15 +8,17 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use super::door::Door;
-use super::faults::Fault;
+use super::faults::{Fault, covers};
 use super::refusal::Refusal;
 use super::sigv4;
 use super::sns::deliverer::Deliverer;
 use super::world::{ACCOUNT, World};
-use super::{cloudwatch, mediapackage, sns};
+use super::{cloudwatch, mediapackage, mediapackage_v2, sns, vod};
 
 /// Requests that are remembered.
 const SEEN_MAX: usize = 4096;
+/// What no service knows.
+pub const UNKNOWN: &str = "Unknown";
 /// Requests that are worked on at a time.
 const WORKERS: usize = 4;
 
@@ -250,7 +252,7 @@ impl Inside {
         };
         // A request that AWS would refuse is refused whatever else is planned.
         let planned = match seen.error {
-            None => world.faults.take(&seen.operation),
+            None => world.faults.take(&action(&seen)),
             Some(_) => None,
         };
         seen.fault = planned.as_ref().map(|f| format!("{f:?}"));
@@ -298,22 +300,44 @@ fn route(world: &World, request: &Request, seen: &mut Seen) -> Result<Answer, Re
         return sns::api::serve(world, request, seen);
     }
     let target = request.header("x-amz-target");
-    seen.service = if target.is_some() {
-        "monitoring"
-    } else {
-        "mediapackage"
-    }
-    .to_owned();
-    seen.operation = match target {
-        Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
-        None => mediapackage::operation(request).to_owned(),
+    let (service, operation) = match target {
+        Some(target) => ("monitoring", target.rsplit('.').next().unwrap_or_default()),
+        None => rest_operation(request),
     };
+    seen.service = service.to_owned();
+    seen.operation = operation.to_owned();
     authenticate(world, request, seen)?;
-    allowed(world, &seen.service, &seen.operation)?;
-    match seen.service.as_str() {
+    if world.absent.contains(&seen.service) {
+        let text = "The AWS Access Key Id needs a subscription for the service";
+        return Err(Refusal::new(403, "SubscriptionRequiredException", text));
+    }
+    allowed(world, seen)?;
+    match service {
         "monitoring" => cloudwatch::serve(world, request, seen),
+        "mediapackagev2" => mediapackage_v2::serve(world, request, seen),
+        "mediapackage-vod" => vod::serve(world, request, seen),
         _ => mediapackage::serve(world, request, seen),
     }
+}
+
+/// The service and operation that method and path stand for. In place of hosts of their own the
+/// services have paths that none shares with another; what none knows belongs to whom it is
+/// signed for.
+fn rest_operation(request: &Request) -> (&'static str, &'static str) {
+    let all = [
+        ("mediapackage", mediapackage::operation(request)),
+        ("mediapackagev2", mediapackage_v2::operation(request)),
+        ("mediapackage-vod", vod::operation(request)),
+    ];
+    if let Some(known) = all.iter().find(|(_, operation)| *operation != UNKNOWN) {
+        return *known;
+    }
+    let claim = sigv4::parse(request).ok();
+    let signed = all.into_iter().find(|(service, _)| {
+        let of = claim.as_ref();
+        of.is_some_and(|claim| claim.service == *service)
+    });
+    signed.unwrap_or(all[0])
 }
 
 /// Checks the signature, and that it is one for the service of `seen`.
@@ -330,14 +354,9 @@ pub fn authenticate(world: &World, request: &Request, seen: &mut Seen) -> Result
     sigv4::verify(world, request, &claim)
 }
 
-fn allowed(world: &World, service: &str, operation: &str) -> Result<(), Refusal> {
-    let prefix = if service == "monitoring" {
-        "cloudwatch"
-    } else {
-        service
-    };
-    let action = format!("{prefix}:{operation}");
-    if !world.denied.contains(&action) {
+fn allowed(world: &World, seen: &Seen) -> Result<(), Refusal> {
+    let action = action(seen);
+    if !world.denied.iter().any(|denied| covers(denied, &action)) {
         return Ok(());
     }
     let text = format!(
@@ -345,6 +364,15 @@ fn allowed(world: &World, service: &str, operation: &str) -> Result<(), Refusal>
          resource: * because no identity-based policy allows the {action} action"
     );
     Err(Refusal::new(403, "AccessDeniedException", &text))
+}
+
+/// As policies name it: `cloudwatch:ListMetrics`.
+fn action(seen: &Seen) -> String {
+    let prefix = match seen.service.as_str() {
+        "monitoring" => "cloudwatch",
+        service => service,
+    };
+    format!("{prefix}:{}", seen.operation)
 }
 
 /// An answer on its way to the client.
@@ -359,8 +387,9 @@ struct Sending {
 
 impl Sending {
     fn whole(mut self) -> io::Result<()> {
-        self.writer.write_all(self.head.as_bytes())?;
-        self.writer.write_all(&self.body)?;
+        // In one piece: a second one would wait for the acknowledgement of the first.
+        self.writer
+            .write_all(&[self.head.as_bytes(), &self.body].concat())?;
         self.writer.flush()
     }
 

@@ -8,8 +8,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use super::faults::Faults;
+use super::harvest::Job;
+use super::mediapackage_v2::V2;
 use super::series::{Metrics, mix};
 use super::sns::{self, Sns};
+use super::vod::Vod;
 
 /// The account that everything belongs to.
 pub const ACCOUNT: &str = "123456789012";
@@ -41,6 +44,12 @@ pub const SPEKE_CERTIFICATE: &str =
 pub const SPEKE_RESOURCE: &str = "planted-speke-resource";
 /// Constant initialization vector.
 pub const SPEKE_IV: &str = "planted0iv0f1e2d3c4b5a6978695a4b";
+/// Role that writes what v1 harvests.
+pub const HARVEST_ROLE: &str = "arn:aws:iam::123456789012:role/planted-harvest-role";
+/// DRM settings of the manifests of v2.
+pub const DRM_SETTINGS: &str = "planted-drm-settings";
+/// In every policy of v2.
+pub const POLICY: &str = "planted-policy-of-v2";
 /// Whitelisted client range.
 pub const WHITELIST: &str = "203.0.113.77/32";
 
@@ -57,6 +66,9 @@ pub const SECRETS: &[&str] = &[
     SPEKE_CERTIFICATE,
     SPEKE_RESOURCE,
     SPEKE_IV,
+    HARVEST_ROLE,
+    DRM_SETTINGS,
+    POLICY,
     WHITELIST,
     sns::TOKEN,
     sns::UNSUBSCRIBE,
@@ -70,12 +82,20 @@ pub struct World {
     pub clock: Clock,
     /// Keys that are let in.
     pub keys: Vec<Key>,
-    /// Actions that no key may take, for example `cloudwatch:DescribeAlarms`.
+    /// Actions that no key may take: `cloudwatch:DescribeAlarms`, or `mediapackagev2:*`.
     pub denied: Vec<String>,
+    /// Signing names of the services that the region does not have.
+    pub absent: Vec<String>,
     /// v1 channels, in the order they are listed.
     pub channels: Vec<Channel>,
     /// v1 origin endpoints, in the order they are listed.
     pub endpoints: Vec<Endpoint>,
+    /// MediaPackage v2.
+    pub v2: V2,
+    /// Harvest jobs of v1 and v2, in the order they are listed.
+    pub jobs: Vec<Job>,
+    /// MediaPackage VOD.
+    pub vod: Vod,
     /// CloudWatch alarms of every kind.
     pub alarms: Vec<Alarm>,
     /// CloudWatch metrics.
@@ -281,8 +301,12 @@ impl World {
             clock: Clock::Offset(0),
             keys: vec![Key::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None)],
             denied: Vec::new(),
+            absent: Vec::new(),
             channels: Vec::new(),
             endpoints: Vec::new(),
+            v2: V2::default(),
+            jobs: Vec::new(),
+            vod: Vod::default(),
             alarms: Vec::new(),
             metrics: Metrics::default(),
             sns: Sns::default(),
@@ -308,10 +332,20 @@ impl World {
         self
     }
 
-    /// Registers the series that AWS keeps for each channel, with live-looking values.
+    /// Takes a service out of the region: AWS says that it needs a subscription, as it does of
+    /// services that a region or an account lacks.
+    pub fn without_service(mut self, signing_name: &str) -> World {
+        self.absent.push(signing_name.to_owned());
+        self
+    }
+
+    /// Registers the series that AWS keeps for all channels, of v2 too, and for packaging
+    /// configurations, with live-looking values.
     pub fn standard_metrics(mut self) -> World {
-        let ids: Vec<String> = self.channels.iter().map(|c| c.id.clone()).collect();
-        for id in ids {
+        let v1 = self.channels.iter().map(|c| c.id.clone());
+        let v2 = self.v2.channels.iter().map(|c| c.id());
+        let vod = self.vod.configurations.iter().map(|c| c.id.clone());
+        for id in v1.chain(v2).chain(vod).collect::<Vec<_>>() {
             self.add_metrics(&id);
         }
         self
@@ -446,6 +480,8 @@ impl World {
             "tags",
         ];
         world.channel("..").overlay = nulls.iter().map(|k| (k.to_string(), Value::Null)).collect();
+        // The constant vector is a matter of HLS and CMAF.
+        world.endpoint("a/b#c+d-cmaf").encrypted = true;
         world.endpoint("a/b#c+d-hls").overlay = overlay(json!({
             "origination": "ALLOW_SOMETIMES",
             "hlsPackage": {"segmentDurationSeconds": null, "playlistType": "A_NEW_ONE"},
@@ -459,6 +495,10 @@ impl World {
         alarm.state = String::from("SOMEWHAT_ALARMED");
         alarm.reason = "no data\n\"é\" ".repeat(40);
         world.put_alarm(alarm);
+        world.add_awkward_v2();
+        world.add_packaging_group("Größe \"2\"/vod", 5);
+        world.add_job("a/b#c+d-hls", "job \"é\"");
+        world.add_job("-.-.hls", "-");
         world.standard_metrics()
     }
 }

@@ -82,7 +82,7 @@ pub fn endpoint(id: &str, channel: &str) -> Endpoint {
         manifest_name: None,
         package: None,
         segment_duration_seconds: None,
-        encrypted: false,
+        encrypted: Some(false),
         startover_window_seconds: None,
         time_delay_seconds: None,
         origination: None,

@@ -3,7 +3,8 @@
 //! Sources: AWS Elemental MediaPackage user guide, "AWS Elemental MediaPackage events" (v1 and
 //! VOD) and "Monitoring AWS Elemental MediaPackage with EventBridge events" (v2).
 
-use super::super::world::{ACCOUNT, World};
+use super::super::harvest::Job;
+use super::super::world::{ACCOUNT, HARVEST_ROLE, World};
 use super::json::{iso_seconds, list, object, text};
 use super::uuid;
 
@@ -69,47 +70,42 @@ pub fn key_provider(world: &mut World, endpoint_id: &str) -> String {
 
 /// A harvest job of v1 ended; with a message it failed.
 pub fn harvest(world: &World, endpoint_id: &str, job: &str, failure: Option<&str>) -> String {
-    let arn = |service: &str| {
-        format!(
-            "arn:aws:{service}:{}:{ACCOUNT}:harvest_jobs/{job}",
-            world.region
-        )
+    let job = Job {
+        status: match failure {
+            Some(_) => String::from("FAILED"),
+            None => String::from("SUCCEEDED"),
+        },
+        message: failure.map(str::to_owned),
+        ..Job::new(world, endpoint_id, job)
     };
-    let now = world.now_ms();
+    harvest_of(world, &job)
+}
+
+/// What EventBridge tells of this harvest job of v1.
+pub fn harvest_of(world: &World, job: &Job) -> String {
     // AWS's examples have the offset of whoever asked.
     let offset = |ms: i64| text(&iso_seconds(ms - 8 * 3_600_000).replace('Z', "-08:00"));
     let destination = object(&[
-        ("bucket_name", text("harvested")),
-        ("manifest_key", text("path/index.m3u8")),
-        (
-            "role_arn",
-            text(&format!("arn:aws:iam::{ACCOUNT}:role/harvest")),
-        ),
+        ("bucket_name", text(&job.bucket)),
+        ("manifest_key", text(&job.key)),
+        ("role_arn", text(HARVEST_ROLE)),
     ]);
-    let status = if failure.is_some() {
-        "FAILED"
-    } else {
-        "SUCCEEDED"
-    };
+    let arn = job.arn(world);
+    // The guide's examples say -vod here, and not in `resources`.
+    let vod_arn = arn.replacen(":mediapackage:", ":mediapackage-vod:", 1);
     let harvest_job = object(&[
-        ("id", text(job)),
-        // The guide's examples say -vod here, and not in `resources`.
-        ("arn", text(&arn("mediapackage-vod"))),
-        ("status", text(status)),
-        ("origin_endpoint_id", text(endpoint_id)),
-        ("start_time", offset(now - 3_600_000)),
-        ("end_time", offset(now - 1_800_000)),
+        ("id", text(&job.id)),
+        ("arn", text(&vod_arn)),
+        ("status", text(&job.status)),
+        ("origin_endpoint_id", text(&job.endpoint_id)),
+        ("start_time", offset(job.start_ms)),
+        ("end_time", offset(job.end_ms)),
         ("s3_destination", destination),
-        ("created_at", offset(now - 60_000)),
+        ("created_at", offset(job.created_ms)),
     ]);
     let mut detail = vec![("harvest_job", harvest_job)];
-    detail.extend(failure.map(|message| ("message", text(message))));
-    event(
-        world,
-        Source::Harvest,
-        &[&arn("mediapackage")],
-        object(&detail),
-    )
+    detail.extend(job.message.as_deref().map(|m| ("message", text(m))));
+    event(world, Source::Harvest, &[&arn], object(&detail))
 }
 
 /// Where an origin endpoint of v2 is: its channel group, its channel, its own name.
@@ -118,12 +114,6 @@ pub type EndpointV2<'a> = (&'a str, &'a str, &'a str);
 /// A harvest job of v2 ended.
 pub fn harvest_v2(world: &World, endpoint: EndpointV2, job: &str, completed: bool) -> String {
     let (group, channel, name) = endpoint;
-    let arn = format!(
-        "arn:aws:mediapackagev2:{}:{ACCOUNT}:channelGroup/{group}/channel/{channel}/\
-         originEndpoint/{name}/harvestJob/{job}",
-        world.region
-    );
-    let now = world.now_ms();
     let (status, message) = match completed {
         true => ("COMPLETED", "Your harvest job is complete."),
         false => (
@@ -131,19 +121,32 @@ pub fn harvest_v2(world: &World, endpoint: EndpointV2, job: &str, completed: boo
             "There was no content available for the specified time window.",
         ),
     };
+    let job = Job {
+        v2: Some([group, channel, name].map(str::to_owned)),
+        status: status.to_owned(),
+        message: Some(message.to_owned()),
+        ..Job::new(world, &format!("{group}.{channel}.{name}"), job)
+    };
+    harvest_of_v2(world, &job)
+}
+
+/// What EventBridge tells of this harvest job of v2.
+pub fn harvest_of_v2(world: &World, job: &Job) -> String {
+    let [group, channel, name] = job.v2.as_ref().expect("a job of v2");
+    let arn = job.arn(world);
     let schedule = object(&[
-        ("startTime", text(&iso_seconds(now - 180_000))),
-        ("endTime", text(&iso_seconds(now))),
+        ("startTime", text(&iso_seconds(job.start_ms))),
+        ("endTime", text(&iso_seconds(job.end_ms))),
     ]);
     let bucket = object(&[
-        ("bucketName", text("harvested")),
-        ("destinationPath", text("V2Harvests/my-event/")),
+        ("bucketName", text(&job.bucket)),
+        ("destinationPath", text(&job.key)),
     ]);
     let manifest = object(&[("manifestName", text("examplemanifest.m3u8"))]);
     let harvest_job = object(&[
-        ("harvestJobName", text(job)),
+        ("harvestJobName", text(&job.name)),
         ("arn", text(&arn)),
-        ("status", text(status)),
+        ("status", text(&job.status)),
         ("channelGroupName", text(group)),
         ("channelName", text(channel)),
         ("originEndpointName", text(name)),
@@ -153,7 +156,7 @@ pub fn harvest_v2(world: &World, endpoint: EndpointV2, job: &str, completed: boo
             "harvestedManifests",
             object(&[("hlsManifests", list([manifest]))]),
         ),
-        ("message", text(message)),
+        ("message", text(job.message.as_deref().unwrap_or_default())),
     ]);
     event(
         world,
