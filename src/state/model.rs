@@ -19,6 +19,8 @@ pub enum Api {
     V1,
     /// MediaPackage v2 live.
     V2,
+    /// MediaPackage VOD.
+    Vod,
 }
 
 impl Api {
@@ -27,6 +29,7 @@ impl Api {
         match self {
             Api::V1 => "v1",
             Api::V2 => "v2",
+            Api::Vod => "vod",
         }
     }
 }
