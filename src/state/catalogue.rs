@@ -264,7 +264,8 @@ impl Catalogue {
 
 /// The query for one measure of a resource that these dimensions name.
 fn series(resource: &Resource, measure: &Measure, api: Api, names: &[Named]) -> Series {
-    let mut dimensions = names.to_vec();
+    let mut dimensions = Vec::with_capacity(names.len() + 1);
+    dimensions.extend_from_slice(names);
     match measure {
         Measure::ActiveInput(input) => {
             dimensions.retain(|(name, _)| *name == "OriginEndpoint");

@@ -126,6 +126,9 @@ fn each_level_asks_for_its_series_of_v2_and_no_other() {
         let shown = rig.json(METRICS);
         assert_eq!(shown["ingress_request_count"], 60, "{level:?}");
         assert_eq!(shown["channel_mqcs"], 97.6, "{level:?}");
+        let receiving = &rig.json(HEALTH)["inputs_receiving"];
+        let told = (level > Channels).then_some(2);
+        assert_eq!(receiving.as_i64(), told, "{level:?}");
         let of_2xx = &shown["egress_request_count_2xx"];
         assert_eq!(of_2xx.is_i64(), level == Full, "{level:?}");
         let endpoint = rig.json("endpoint/g.c.e/metrics");
