@@ -333,6 +333,14 @@ fn endpoint_of(id: &str, channel: &str) -> Endpoint {
     }
 }
 
+/// A listing of VOD with these.
+fn vod_of(configurations: Vec<PackagingConfiguration>) -> polled::Vod {
+    polled::Vod {
+        groups: Vec::new(),
+        configurations,
+    }
+}
+
 /// A month in dollars, by the code that `agent/stats` and `check` use.
 fn month(of: &(Inventory, Catalogue, usize), level: MetricsLevel, minutes: u64) -> String {
     let (inventory, catalogue, pages) = of;
@@ -372,7 +380,7 @@ fn the_cost_tables_are_what_the_forecast_says() {
 #[test]
 fn the_cost_of_a_packaging_configuration_is_what_is_asked_of_it() {
     let mut inventory = inventory_of(polled::Inventory::default());
-    inventory.apply_packaging(vec![PackagingConfiguration {
+    inventory.apply_vod(vod_of(vec![PackagingConfiguration {
         id: "p".into(),
         packaging_group_id: None,
         arn: None,
@@ -382,7 +390,7 @@ fn the_cost_of_a_packaging_configuration_is_what_is_asked_of_it() {
         encrypted: false,
         manifests: Vec::new(),
         tags: BTreeMap::new(),
-    }]);
+    }]));
     let rows = egress_rows(&[("PackagingConfiguration", "p")]);
     let mut catalogue = Catalogue::default();
     catalogue.learn(UnixMs(0), &rows, &inventory);

@@ -96,9 +96,9 @@ impl Inventory {
         changes
     }
 
-    /// Takes a complete listing of packaging configurations and tells what it changed.
-    pub fn apply_packaging(&mut self, listing: Vec<PackagingConfiguration>) -> Changes {
-        let listed = listing.into_iter().map(|p| (p.id.clone(), p));
+    /// Takes a complete listing of VOD and tells what it changed of packaging configurations.
+    pub fn apply_vod(&mut self, vod: polled::Vod) -> Changes {
+        let listed = vod.configurations.into_iter().map(|p| (p.id.clone(), p));
         merge(&mut self.packaging, listed).0
     }
 

@@ -7,7 +7,7 @@ use super::rig::{START, time_of};
 use super::*;
 use crate::state::model::{Api, Channel, Endpoint, IngestEndpoint, PackagingConfiguration};
 use crate::state::model::{Package, Tags};
-use crate::state::polled::PolledAlarm;
+use crate::state::polled::{self, PolledAlarm};
 use crate::state::wish::MetricsLevel::{self, Channels, Full, Standard};
 
 /// The dimensions of channel `g.c`.
@@ -52,6 +52,14 @@ fn packaging(id: &str, group: &str) -> PackagingConfiguration {
         encrypted: false,
         manifests: Vec::new(),
         tags: Tags::new(),
+    }
+}
+
+/// A listing of VOD with these.
+fn vod_of(configurations: Vec<PackagingConfiguration>) -> polled::Vod {
+    polled::Vod {
+        groups: Vec::new(),
+        configurations,
     }
 }
 
@@ -250,7 +258,7 @@ fn the_same_name_in_v1_v2_and_vod_is_three_things() {
     let mut rig = Rig::new(rig::settings(), region);
     rig.engine
         .inventory
-        .apply_packaging(vec![packaging("x", "x")]);
+        .apply_vod(vod_of(vec![packaging("x", "x")]));
     rig.to(600);
     for (n, (of, topic)) in sets.iter().enumerate() {
         let shown = rig.json(&format!("{topic}/metrics"));
@@ -400,7 +408,7 @@ fn a_packaging_configuration_has_the_metrics_and_points_of_an_endpoint() {
         feed_packaging(&mut region, "p1");
         let mut rig = Rig::with(region, |s| s.wish.level = level);
         let listing = vec![packaging("p1", "films")];
-        rig.engine.inventory.apply_packaging(listing);
+        rig.engine.inventory.apply_vod(vod_of(listing));
         rig.to(1800);
         let asked = &rig.region.asked[0].series;
         let asked = asked.iter().filter(|s| s.contains("Packaging"));
@@ -442,7 +450,7 @@ fn packaging_configurations_are_asked_after_the_channels_500_series_at_a_time() 
     ids.iter().for_each(|id| feed_packaging(&mut region, id));
     let mut rig = Rig::new(rig::settings(), region);
     let listing = ids.iter().map(|id| packaging(id, "g")).collect();
-    rig.engine.inventory.apply_packaging(listing);
+    rig.engine.inventory.apply_vod(vod_of(listing));
     rig.to(280);
     let asked = rig.region.asked.iter().take(2);
     let sizes: Vec<usize> = asked.map(|a| a.series.len()).collect();
@@ -470,7 +478,7 @@ fn a_packaging_configuration_that_is_gone_is_asked_for_no_more() {
     let mut rig = Rig::new(rig::settings(), region);
     rig.engine
         .inventory
-        .apply_packaging(vec![packaging("p", "g")]);
+        .apply_vod(vod_of(vec![packaging("p", "g")]));
     rig.to(600);
     let asks = |rig: &Rig| {
         let last = rig.region.asked.last().unwrap();
@@ -480,7 +488,7 @@ fn a_packaging_configuration_that_is_gone_is_asked_for_no_more() {
     };
     assert!(asks(&rig));
     for _ in 0..2 {
-        rig.engine.inventory.apply_packaging(Vec::new());
+        rig.engine.inventory.apply_vod(vod_of(Vec::new()));
     }
     rig.minutes(11);
     assert!(!asks(&rig));

@@ -69,6 +69,14 @@ fn packaging(id: &str) -> PackagingConfiguration {
     }
 }
 
+/// A listing of VOD with these.
+fn vod_of(configurations: Vec<PackagingConfiguration>) -> polled::Vod {
+    polled::Vod {
+        groups: Vec::new(),
+        configurations,
+    }
+}
+
 fn all() -> Wish {
     Wish {
         include: vec![Glob::new("*")],
@@ -99,7 +107,7 @@ fn mixed() -> Inventory {
         ],
     };
     inventory.apply(listing, &all());
-    inventory.apply_packaging(vec![packaging(X)]);
+    inventory.apply_vod(vod_of(vec![packaging(X)]));
     inventory
 }
 
@@ -371,7 +379,7 @@ fn how_vod_is_written_does_not_teach_how_v1_is() {
         endpoints: Vec::new(),
     };
     inventory.apply(listing, &all());
-    inventory.apply_packaging(vec![packaging("p")]);
+    inventory.apply_vod(vod_of(vec![packaging("p")]));
     let rows = [
         row("EgressBytes Channel=guid-a"),
         row("EgressBytes PackagingConfiguration=p"),
@@ -396,7 +404,7 @@ fn how_vod_is_written_does_not_teach_how_v1_is() {
 #[test]
 fn plans_go_on_after_any_of_them() {
     let mut inventory = mixed();
-    inventory.apply_packaging(vec![packaging("a"), packaging(X)]);
+    inventory.apply_vod(vod_of(vec![packaging("a"), packaging(X)]));
     let catalogue = Catalogue::default();
     let plans = |after: Option<&Resource>| -> Vec<Resource> {
         let plans = catalogue.plans(&inventory, after, MetricsLevel::Full);
