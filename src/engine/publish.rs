@@ -6,7 +6,6 @@ use super::cycle::Point;
 use super::outbox::{Once, Sent};
 use super::{BrokerEvent, Effect, Engine, Now, Publication, backoff};
 use crate::state::measure::Resource;
-use crate::state::model::Api;
 use crate::state::time::Mono;
 use crate::state::tracks::Window;
 use crate::topics::event::{Happening, event};
@@ -311,24 +310,27 @@ impl Engine {
     /// What a resource that is still there belongs to.
     pub(super) fn owner(&self, resource: &Resource) -> Option<Owner<'_>> {
         let inventory = &self.inventory;
-        let (api, channel_id, packaging_group_id) = match resource {
+        Some(match resource {
             Resource::Channel(id) => {
                 let channel = inventory.channel(id)?;
-                (channel.api, Some(&channel.id), None)
+                Owner::Live {
+                    api: channel.api,
+                    channel_id: Some(&channel.id),
+                }
             }
             Resource::Endpoint(id) => {
                 let endpoint = inventory.endpoint(id)?;
-                (endpoint.api, endpoint.channel_id.as_ref(), None)
+                Owner::Live {
+                    api: endpoint.api,
+                    channel_id: endpoint.channel_id.as_deref(),
+                }
             }
             Resource::Packaging(id) => {
-                let group = &inventory.packaging_configuration(id)?.packaging_group_id;
-                (Api::Vod, None, group.as_ref())
+                let configuration = inventory.packaging_configuration(id)?;
+                Owner::Vod {
+                    packaging_group_id: configuration.packaging_group_id.as_deref(),
+                }
             }
-        };
-        Some(Owner {
-            api,
-            channel_id: channel_id.map(|id| &**id),
-            packaging_group_id: packaging_group_id.map(|id| &**id),
         })
     }
 

@@ -179,7 +179,7 @@ impl Catalogue {
         }
         let found = self.found(&resource).filter(|m| m.level(true) <= level);
         for measure in measure::core(channel.api).iter().chain(found) {
-            plan.push(series(&resource, measure, channel.api, &names));
+            plan.push(series(&resource, measure, status_name(channel.api), &names));
         }
         for id in inventory.endpoints_of(&channel.id) {
             if let Some(endpoint) = inventory.endpoint(id) {
@@ -209,7 +209,12 @@ impl Catalogue {
         };
         let names = [of_channel, &[("OriginEndpoint", name)]].concat();
         for measure in self.found(&resource).filter(|m| m.level(false) <= level) {
-            plan.push(series(&resource, measure, endpoint.api, &names));
+            plan.push(series(
+                &resource,
+                measure,
+                status_name(endpoint.api),
+                &names,
+            ));
         }
     }
 
@@ -224,7 +229,7 @@ impl Catalogue {
         let names = [("PackagingConfiguration", name)];
         let found = self.found(&resource).filter(|m| m.level(false) <= level);
         found
-            .map(|measure| series(&resource, measure, Api::Vod, &names))
+            .map(|measure| series(&resource, measure, STATUS_RANGE, &names))
             .collect()
     }
 
@@ -262,8 +267,24 @@ impl Catalogue {
     }
 }
 
+/// The dimension of a status class in v1 and VOD.
+const STATUS_RANGE: &str = "StatusCodeRange";
+
+/// The dimension of a status class.
+fn status_name(api: Api) -> &'static str {
+    match api {
+        Api::V1 => STATUS_RANGE,
+        Api::V2 => "StatusCode",
+    }
+}
+
 /// The query for one measure of a resource that these dimensions name.
-fn series(resource: &Resource, measure: &Measure, api: Api, names: &[Named]) -> Series {
+fn series(
+    resource: &Resource,
+    measure: &Measure,
+    status_name: &'static str,
+    names: &[Named],
+) -> Series {
     let mut dimensions = Vec::with_capacity(names.len() + 1);
     dimensions.extend_from_slice(names);
     match measure {
@@ -275,11 +296,7 @@ fn series(resource: &Resource, measure: &Measure, api: Api, names: &[Named]) -> 
             dimensions.push(("IngestEndpoint", input.clone()));
         }
         Measure::RequestsOf(class) => {
-            let name = match api {
-                Api::V2 => "StatusCode",
-                Api::V1 | Api::Vod => "StatusCodeRange",
-            };
-            dimensions.push((name, status_class(*class).into()));
+            dimensions.push((status_name, status_class(*class).into()));
         }
         _ => {}
     }

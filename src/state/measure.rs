@@ -127,7 +127,6 @@ pub fn core(api: Api) -> &'static [Measure] {
     match api {
         Api::V1 => &CORE[..7],
         Api::V2 => &CORE,
-        Api::Vod => &[],
     }
 }
 
@@ -172,7 +171,7 @@ mod tests {
                 "{measure:?} of channel: {of_channel}"
             );
         }
-        for (api, wanted) in [(Api::V1, 7), (Api::V2, 8), (Api::Vod, 0)] {
+        for (api, wanted) in [(Api::V1, 7), (Api::V2, 8)] {
             let core = core(api);
             assert_eq!(core.len(), wanted, "{api:?}");
             let always = core

@@ -19,8 +19,6 @@ pub enum Api {
     V1,
     /// MediaPackage v2 live.
     V2,
-    /// MediaPackage VOD.
-    Vod,
 }
 
 impl Api {
@@ -29,7 +27,6 @@ impl Api {
         match self {
             Api::V1 => "v1",
             Api::V2 => "v2",
-            Api::Vod => "vod",
         }
     }
 }

@@ -24,7 +24,7 @@ impl InputReading {
     pub fn active(&self, api: Api) -> Option<bool> {
         match api {
             Api::V1 => self.feeds,
-            Api::V2 | Api::Vod => self.flows,
+            Api::V2 => self.flows,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::state::alarms::Alarm;
 use crate::state::health::Health;
 use crate::state::measure::Resource;
 use crate::state::model::{Api, Channel, Endpoint, Id, IngestEndpoint, Manifest, Tags};
-use crate::state::reading::Reading;
+use crate::state::reading::{InputReading, Reading};
 use crate::state::time::{Minute, UnixMs};
 use crate::state::tracks::{Freshness, Window};
 use crate::state::wish::MetricsLevel;
@@ -133,13 +133,19 @@ pub fn endpoint(endpoint: &Endpoint) -> String {
 
 /// What a channel, endpoint or packaging configuration belongs to.
 #[derive(Clone, Copy)]
-pub struct Owner<'a> {
-    /// The API it is of.
-    pub api: Api,
-    /// Its channel; the channel itself for a channel.
-    pub channel_id: Option<&'a str>,
-    /// Of a packaging configuration.
-    pub packaging_group_id: Option<&'a str>,
+pub enum Owner<'a> {
+    /// Of a channel or endpoint.
+    Live {
+        /// The API it is of.
+        api: Api,
+        /// Its channel; the channel itself for a channel.
+        channel_id: Option<&'a str>,
+    },
+    /// Of a packaging configuration of VOD.
+    Vod {
+        /// Its group.
+        packaging_group_id: Option<&'a str>,
+    },
 }
 
 /// What a metrics or point payload is made of.
@@ -204,10 +210,14 @@ fn tenths(value: Option<f64>) -> Option<f64> {
 
 fn metrics_head<'a>(m: &Metrics<'a>) -> MetricsHead<'a> {
     let r = m.reading;
+    let (api, channel_id) = match m.owner {
+        Owner::Live { api, channel_id } => (api.as_str(), channel_id),
+        Owner::Vod { .. } => ("vod", None),
+    };
     MetricsHead {
         id: m.resource.id(),
-        channel_id: m.owner.channel_id,
-        api: m.owner.api.as_str(),
+        channel_id,
+        api,
         level: m.level.as_str(),
         timestamp: r.minute.start().rfc3339(),
         period_seconds: PERIOD_SECONDS,
@@ -265,9 +275,13 @@ fn channel_metrics(m: &Metrics) -> String {
         tail: MetricsTail,
     }
     let r = m.reading;
+    let active = |input: &InputReading| match m.owner {
+        Owner::Live { api, .. } => input.active(api),
+        Owner::Vod { .. } => None,
+    };
     let inputs = r.inputs.iter().map(|input| Input {
         id: &input.id,
-        active: input.active(m.owner.api),
+        active: active(input),
         bits_per_second: bits_per_second(input.bytes),
         mqcs: tenths(input.mqcs),
     });
@@ -310,9 +324,13 @@ fn packaging_metrics(m: &Metrics) -> String {
         #[serde(flatten)]
         tail: MetricsTail,
     }
+    let packaging_group_id = match m.owner {
+        Owner::Live { .. } => None,
+        Owner::Vod { packaging_group_id } => packaging_group_id,
+    };
     json(&Payload {
         head: metrics_head(m),
-        packaging_group_id: m.owner.packaging_group_id,
+        packaging_group_id,
         active_input: m.reading.active_input.as_deref(),
         tail: metrics_tail(m),
     })

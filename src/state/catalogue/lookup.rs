@@ -30,12 +30,8 @@ pub(super) enum Named<'a> {
 }
 
 impl<'a> Named<'a> {
-    pub(super) fn api(self) -> Api {
-        match self {
-            Named::Channel(_) | Named::Endpoint(_) => Api::V1,
-            Named::ChannelV2 { .. } | Named::EndpointV2 { .. } => Api::V2,
-            Named::Packaging(_) => Api::Vod,
-        }
+    pub(super) fn is_v2(self) -> bool {
+        matches!(self, Named::ChannelV2 { .. } | Named::EndpointV2 { .. })
     }
 
     pub(super) fn is_channel(self) -> bool {
@@ -128,13 +124,12 @@ impl<'a> Lookup<'a> {
         (channel.cloned(), endpoint.cloned())
     }
 
-    /// Whether anything of this API is watched whose series could be told from foreign ones.
-    /// What v1 lists is held against v1 in any case.
-    pub(super) fn watches(&self, api: Api) -> bool {
-        match api {
-            Api::V1 => true,
-            Api::V2 => self.has_v2,
-            Api::Vod => !self.packaging.is_empty(),
+    /// Whether anything of the API of this is watched. Of v1 that is taken for granted.
+    pub(super) fn watches(&self, named: Named) -> bool {
+        match named {
+            Named::Channel(_) | Named::Endpoint(_) => true,
+            Named::ChannelV2 { .. } | Named::EndpointV2 { .. } => self.has_v2,
+            Named::Packaging(_) => !self.packaging.is_empty(),
         }
     }
 

@@ -6,7 +6,7 @@
 
 use super::lookup::{Lookup, Named};
 use crate::state::measure::{Measure, Resource};
-use crate::state::model::{Api, Id};
+use crate::state::model::Id;
 use crate::state::polled::ListedMetric;
 use crate::state::wish::MetricsLevel;
 
@@ -37,7 +37,7 @@ pub(super) fn classify<'a>(row: &'a ListedMetric, lookup: &Lookup) -> Row<'a> {
     let Some(Shape { named, what }) = shape(row) else {
         return Row::Other;
     };
-    if !lookup.watches(named.api()) {
+    if !lookup.watches(named) {
         return Row::Other;
     }
     let Some(resource) = lookup.resource(named) else {
@@ -136,7 +136,7 @@ fn shape_v2<'a>(
 /// The measure that a metric without further dimensions is.
 fn plain(metric: &str, named: Named) -> Option<Measure> {
     let of_channel = named.is_channel();
-    let of_v2 = named.api() == Api::V2;
+    let of_v2 = named.is_v2();
     match metric {
         "IngressBytes" if of_channel => Some(Measure::IngressBytes),
         "IngressResponseTime" if of_channel => Some(Measure::IngressResponseTime),
