@@ -67,8 +67,9 @@
 //!   session.
 //! - All timers are the engine's. A poller has none: it answers jobs. That makes every rule
 //!   about time a table test.
-//! - A metric poll goes batch by batch, a batch being whole channels with their endpoints: a
-//!   snapshot is complete for its channels, and memory is bounded by a batch.
+//! - A metric poll goes batch by batch, a batch being whole channels with their endpoints, and
+//!   packaging configurations after those: a snapshot is complete for its channels, and memory
+//!   is bounded by a batch.
 //! - Of past minutes a fingerprint is kept, not the values: enough to tell a revision, and a
 //!   fraction of the memory.
 

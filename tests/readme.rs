@@ -19,7 +19,9 @@ use mediapackage2mqtt::config::{self, Env, MetricsLevel};
 use mediapackage2mqtt::engine::meter::forecast_usd;
 use mediapackage2mqtt::state::catalogue::Catalogue;
 use mediapackage2mqtt::state::inventory::Inventory;
-use mediapackage2mqtt::state::model::{Api, Channel, Endpoint, IngestEndpoint};
+use mediapackage2mqtt::state::model::{
+    Api, Channel, Endpoint, IngestEndpoint, PackagingConfiguration,
+};
 use mediapackage2mqtt::state::polled::{self, ListedMetric};
 use mediapackage2mqtt::state::time::UnixMs;
 use region::world::Alarm;
@@ -145,44 +147,129 @@ const ENDPOINTS: usize = 4;
 const INPUTS: usize = 2;
 /// Series that one answer of `ListMetrics` holds.
 const LIST_PAGE: usize = 500;
+const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
-fn channels_of_the_table(channels: usize) -> (Inventory, Catalogue, usize) {
+fn channels_of_the_table(api: Api, channels: usize) -> (Inventory, Catalogue, usize) {
     let mut listing = polled::Inventory::default();
     let mut rows = Vec::new();
     for c in 0..channels {
-        let channel = format!("c{c}");
-        let inputs: Vec<String> = (0..INPUTS).map(|i| format!("c{c}i{i}")).collect();
-        listing.channels.push(channel_of(&channel, &inputs));
-        let of_channel = [("Channel", channel.as_str())];
-        rows.extend(egress_rows(&of_channel));
-        rows.push(row("IngressBytes", &of_channel));
-        rows.push(row("IngressResponseTime", &of_channel));
-        for input in &inputs {
-            let of_input = [("Channel", channel.as_str()), ("IngestEndpoint", input)];
-            rows.push(row("IngressBytes", &of_input));
-        }
-        for e in 0..ENDPOINTS {
-            let endpoint = format!("c{c}e{e}");
-            listing.endpoints.push(endpoint_of(&endpoint, &channel));
-            let of_endpoint = [("Channel", channel.as_str()), ("OriginEndpoint", &endpoint)];
-            rows.extend(egress_rows(&of_endpoint));
-            for input in &inputs {
-                let active = [
-                    ("IngestEndpoint", input.as_str()),
-                    ("OriginEndpoint", &endpoint),
-                ];
-                rows.push(row("ActiveInput", &active));
-            }
+        match api {
+            Api::V1 => add_v1(c, &mut listing, &mut rows),
+            _ => add_v2(c, &mut listing, &mut rows),
         }
     }
-    let env: Env = [("AWS_REGION", "eu-central-1")].into_iter().collect();
-    let wish = config::parse("x".as_ref(), "", &env).unwrap().wish();
-    let mut inventory = Inventory::default();
-    inventory.apply(listing, &wish);
+    let inventory = inventory_of(listing);
     let mut catalogue = Catalogue::default();
     catalogue.learn(UnixMs(0), &rows, &inventory);
     assert_eq!(catalogue.unmatched, 0);
     (inventory, catalogue, rows.len().div_ceil(LIST_PAGE))
+}
+
+fn inventory_of(listing: polled::Inventory) -> Inventory {
+    let env: Env = [("AWS_REGION", "eu-central-1")].into_iter().collect();
+    let wish = config::parse("x".as_ref(), "", &env).unwrap().wish();
+    let mut inventory = Inventory::default();
+    inventory.apply(listing, &wish);
+    inventory
+}
+
+/// A channel of v1, and all that CloudWatch lists of it.
+fn add_v1(c: usize, listing: &mut polled::Inventory, rows: &mut Vec<ListedMetric>) {
+    let channel = format!("c{c}");
+    let inputs: Vec<String> = (0..INPUTS).map(|i| format!("c{c}i{i}")).collect();
+    listing.channels.push(channel_of(&channel, &inputs));
+    let of_channel = [("Channel", channel.as_str())];
+    rows.extend(egress_rows(&of_channel));
+    rows.push(row("IngressBytes", &of_channel));
+    rows.push(row("IngressResponseTime", &of_channel));
+    for input in &inputs {
+        let of_input = [("Channel", channel.as_str()), ("IngestEndpoint", input)];
+        rows.push(row("IngressBytes", &of_input));
+    }
+    for e in 0..ENDPOINTS {
+        let endpoint = format!("c{c}e{e}");
+        listing.endpoints.push(endpoint_of(&endpoint, &channel));
+        let of_endpoint = [("Channel", channel.as_str()), ("OriginEndpoint", &endpoint)];
+        rows.extend(egress_rows(&of_endpoint));
+        for input in &inputs {
+            let active = [
+                ("IngestEndpoint", input.as_str()),
+                ("OriginEndpoint", &endpoint),
+            ];
+            rows.push(row("ActiveInput", &active));
+        }
+    }
+}
+
+/// A channel of v2 in a group of its own, and all that CloudWatch lists of it.
+fn add_v2(c: usize, listing: &mut polled::Inventory, rows: &mut Vec<ListedMetric>) {
+    let group = format!("g{c}");
+    let id = format!("{group}.c");
+    let inputs: Vec<String> = (1..=INPUTS).map(|i| i.to_string()).collect();
+    listing.channels.push(Channel {
+        api: Api::V2,
+        channel_group: Some(group.clone()),
+        ..channel_of(&id, &inputs)
+    });
+    let of_channel = [("Channel", "c"), ("ChannelGroup", group.as_str())];
+    let with = |more: &[(&'static str, &str)]| -> Vec<(String, String)> {
+        let all = of_channel.iter().chain(more);
+        all.map(|(n, v)| (n.to_string(), v.to_string())).collect()
+    };
+    let mut list = |name: &str, dimensions: Vec<(String, String)>| {
+        rows.push(ListedMetric {
+            name: name.to_owned(),
+            dimensions,
+        });
+    };
+    let tracks = ["Audio", "Subtitle", "Video"];
+    let mut places: Vec<Vec<(&str, &str)>> = vec![Vec::new()];
+    places.extend(inputs.iter().map(|i| vec![("IngestEndpoint", i.as_str())]));
+    for place in &places {
+        for name in ["IngressBytes", "IngressRequestCount", "IngressResponseTime"] {
+            list(name, with(place));
+        }
+        for class in CLASSES {
+            let more = [&place[..], &[("StatusCode", class)]].concat();
+            list("IngressRequestCount", with(&more));
+        }
+        let side = if place.is_empty() {
+            "Channel"
+        } else {
+            "Ingress"
+        };
+        list(&format!("{side}MQCS"), with(place));
+        list(&format!("{side}MQCSSequence"), with(place));
+        for track in tracks {
+            let more = [&place[..], &[("TrackType", track)]].concat();
+            list(&format!("{side}MQCS"), with(&more));
+        }
+    }
+    let endpoints: Vec<String> = (0..ENDPOINTS).map(|e| format!("e{e}")).collect();
+    let mut places: Vec<Vec<(&str, &str)>> = vec![Vec::new()];
+    places.extend(
+        endpoints
+            .iter()
+            .map(|e| vec![("OriginEndpoint", e.as_str())]),
+    );
+    for place in &places {
+        for kind in [None, Some("manifest"), Some("segment")] {
+            let kind = kind.map(|kind| ("RequestType", kind));
+            let place: Vec<_> = place.iter().copied().chain(kind).collect();
+            for name in ["EgressBytes", "EgressRequestCount", "EgressResponseTime"] {
+                list(name, with(&place));
+            }
+            for class in CLASSES {
+                let more = [&place[..], &[("StatusCode", class)]].concat();
+                list("EgressRequestCount", with(&more));
+            }
+        }
+    }
+    let endpoint = |name: &String| Endpoint {
+        api: Api::V2,
+        ..endpoint_of(&format!("{id}.{name}"), &id)
+    };
+    listing.endpoints.extend(endpoints.iter().map(endpoint));
 }
 
 fn row(name: &str, dimensions: &[(&str, &str)]) -> ListedMetric {
@@ -196,7 +283,7 @@ fn row(name: &str, dimensions: &[(&str, &str)]) -> ListedMetric {
 fn egress_rows(of: &[(&str, &str)]) -> Vec<ListedMetric> {
     let plain = ["EgressBytes", "EgressRequestCount", "EgressResponseTime"];
     let mut rows: Vec<ListedMetric> = plain.iter().map(|name| row(name, of)).collect();
-    for class in ["2xx", "3xx", "4xx", "5xx"] {
+    for class in CLASSES {
         let with_class = [of, &[("StatusCodeRange", class)]].concat();
         rows.push(row("EgressRequestCount", &with_class));
     }
@@ -246,12 +333,20 @@ fn endpoint_of(id: &str, channel: &str) -> Endpoint {
     }
 }
 
+/// A listing of VOD with these.
+fn vod_of(configurations: Vec<PackagingConfiguration>) -> polled::Vod {
+    polled::Vod {
+        groups: Vec::new(),
+        configurations,
+    }
+}
+
 /// A month in dollars, by the code that `agent/stats` and `check` use.
-fn month(channels: usize, level: MetricsLevel, minutes: u64) -> String {
-    let (inventory, catalogue, pages) = channels_of_the_table(channels);
-    let metrics = cost::metrics_a_poll(&inventory, &catalogue, level);
+fn month(of: &(Inventory, Catalogue, usize), level: MetricsLevel, minutes: u64) -> String {
+    let (inventory, catalogue, pages) = of;
+    let metrics = cost::metrics_a_poll(inventory, catalogue, level);
     let pages = Pages {
-        list: Some(pages as u64),
+        list: Some(*pages as u64),
         alarms: 1,
     };
     let interval = Duration::from_secs(60 * minutes);
@@ -265,14 +360,41 @@ fn month(channels: usize, level: MetricsLevel, minutes: u64) -> String {
 }
 
 #[test]
-fn the_cost_table_is_what_the_forecast_says() {
-    let mut table = String::new();
-    for channels in [1, 10, 100, 1000] {
-        for level in LEVELS {
-            let costs = [1, 5, 15, 60].map(|minutes| month(channels, level, minutes));
-            let level = level.as_str();
-            table += &format!("| {channels} | `{level}` | {} |\n", costs.join(" | "));
+fn the_cost_tables_are_what_the_forecast_says() {
+    let tables: [(Api, &[usize]); 2] = [(Api::V1, &[1, 10, 100, 1000]), (Api::V2, &[1, 10, 100])];
+    for (api, sizes) in tables {
+        let mut table = String::from("|---|---|---|---|---|---|\n");
+        for channels in sizes {
+            let of = channels_of_the_table(api, *channels);
+            for level in LEVELS {
+                let costs = [1, 5, 15, 60].map(|minutes| month(&of, level, minutes));
+                let level = level.as_str();
+                table += &format!("| {channels} | `{level}` | {} |\n", costs.join(" | "));
+            }
         }
+        let told = README.contains(&table);
+        assert!(told, "the cost table of {api:?} should be\n{table}");
     }
-    assert!(README.contains(&table), "the cost table should be\n{table}");
+}
+
+#[test]
+fn the_cost_of_a_packaging_configuration_is_what_is_asked_of_it() {
+    let mut inventory = inventory_of(polled::Inventory::default());
+    inventory.apply_vod(vod_of(vec![PackagingConfiguration {
+        id: "p".into(),
+        packaging_group_id: None,
+        arn: None,
+        created_at: None,
+        package: None,
+        segment_duration_seconds: None,
+        encrypted: false,
+        manifests: Vec::new(),
+        tags: BTreeMap::new(),
+    }]));
+    let rows = egress_rows(&[("PackagingConfiguration", "p")]);
+    let mut catalogue = Catalogue::default();
+    catalogue.learn(UnixMs(0), &rows, &inventory);
+    let [none, two, seven] = LEVELS.map(|l| cost::metrics_a_poll(&inventory, &catalogue, l));
+    let told = format!("adds {two} metrics to a poll at `standard` and {seven} at `full`");
+    assert!(none == 0 && README.contains(&told), "{told}");
 }

@@ -1,5 +1,6 @@
 //! One round of metrics: the list of series when it is due, then one batch of whole channels
-//! after the other. The points of a batch go out before the topics that show its newest minute.
+//! after the other, and packaging configurations after those. The points of a batch go out
+//! before the topics that show its newest minute.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,7 +11,6 @@ use crate::state::answer::{Answer, Due};
 use crate::state::catalogue::Series;
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::measure::Resource;
-use crate::state::model::Id;
 use crate::state::polled::{Column, ListedMetric};
 use crate::state::reading::Reading;
 use crate::state::source::Source;
@@ -21,14 +21,14 @@ use crate::topics::Topic;
 /// What `GetMetricData` takes at once.
 const QUERIES_A_REQUEST_MAX: usize = 500;
 
-/// A metric poll under way: it asks one batch of whole channels after the other.
+/// A metric poll under way: it asks one batch after the other.
 #[derive(Clone, Debug)]
 pub(super) struct Cycle {
     pub(super) began: Mono,
     pub(super) took: Duration,
-    /// The channel that was asked last.
-    pub(super) after: Option<Id>,
-    /// Series of that channel that found no room in its request.
+    /// The channel or packaging configuration that was asked last.
+    pub(super) after: Option<Resource>,
+    /// Series of it that found no room in its request.
     pub(super) rest: Vec<Series>,
     pub(super) metrics: u64,
     pub(super) phase: Phase,
@@ -168,13 +168,13 @@ impl Engine {
         let mut series = std::mem::take(&mut cycle.rest);
         if series.is_empty() {
             let after = cycle.after.clone();
-            for channel in self.inventory.channels_after(after.as_ref()) {
-                let level = self.settings.wish.level;
-                let plan = self.catalogue.plan(channel, &self.inventory, level);
+            let level = self.settings.wish.level;
+            let plans = self.catalogue.plans(&self.inventory, after.as_ref(), level);
+            for (resource, plan) in plans {
                 if !series.is_empty() && series.len() + plan.len() > QUERIES_A_REQUEST_MAX {
                     break;
                 }
-                cycle.after = Some(channel.id.clone());
+                cycle.after = Some(resource);
                 series.extend(plan);
             }
         }

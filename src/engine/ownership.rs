@@ -388,8 +388,10 @@ impl Engine {
         let inventory = !self.polls.wants(Source::MediaPackage)
             || self.inventory.listings() >= LISTINGS_BEFORE_SWEEP;
         match (kind, last) {
-            ("channel" | "endpoint", "point") => true,
-            ("channel" | "endpoint", "metrics") => inventory && self.metrics_had_their_say(),
+            ("channel" | "endpoint" | "packaging_configuration", "point") => true,
+            ("channel" | "endpoint" | "packaging_configuration", "metrics") => {
+                inventory && self.metrics_had_their_say()
+            }
             ("channel" | "endpoint", _) => inventory,
             ("alarm", _) => {
                 !self.adopts_alarms() || self.alarms.listings() >= LISTINGS_BEFORE_SWEEP

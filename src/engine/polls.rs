@@ -10,7 +10,6 @@ use crate::state::alarms::AlarmChanges;
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::inventory::InventoryChanges;
 use crate::state::measure::Resource;
-use crate::state::model::Id;
 use crate::state::polled::{self, PolledAlarm};
 use crate::state::source::{Source, SourceState};
 use crate::state::time::{Minute, Mono};
@@ -31,8 +30,8 @@ pub struct Polls {
     pub(super) list_due: Option<Mono>,
     /// The batch whose points go out.
     pub(super) batch: Option<Batch>,
-    /// Up to this channel, points had their turn while the broker could not keep up.
-    pub(super) points_after: Option<Id>,
+    /// Up to this one, points had their turn while the broker could not keep up.
+    pub(super) points_after: Option<Resource>,
     clock_was_wrong: bool,
     /// Whether a poll begins again right after the one that is under way.
     pub(super) catching_up: bool,
@@ -390,6 +389,7 @@ impl Engine {
         match resource {
             Resource::Channel(id) => self.inventory.channel(id).is_some(),
             Resource::Endpoint(id) => self.inventory.endpoint(id).is_some(),
+            Resource::Packaging(id) => self.inventory.packaging_configuration(id).is_some(),
         }
     }
 

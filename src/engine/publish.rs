@@ -9,6 +9,7 @@ use crate::state::measure::Resource;
 use crate::state::time::Mono;
 use crate::state::tracks::Window;
 use crate::topics::event::{Happening, event};
+use crate::topics::payload::Owner;
 use crate::topics::{ONLINE, PAYLOAD_BYTES_MAX, Topic, payload};
 
 /// Waits between two tries to reach the broker.
@@ -293,12 +294,11 @@ impl Engine {
             requests_4xx: requests[2],
             requests_5xx: requests[3],
         };
-        let of = self.described(&point.resource)?;
+        let owner = self.owner(&point.resource)?;
         let track = self.tracks.get(&point.resource)?;
         Some(payload::metrics(&payload::Metrics {
             resource: &point.resource,
-            api: of.0,
-            channel_id: of.1,
+            owner,
             level: self.settings.wish.level,
             reading: &point.reading,
             window,
@@ -307,18 +307,31 @@ impl Engine {
         }))
     }
 
-    /// The API and channel of a resource that is still there.
-    pub(super) fn described<'a>(
-        &'a self,
-        resource: &'a Resource,
-    ) -> Option<(crate::state::model::Api, Option<&'a str>)> {
-        match resource {
-            Resource::Channel(id) => self.inventory.channel(id).map(|c| (c.api, Some(&*c.id))),
-            Resource::Endpoint(id) => self
-                .inventory
-                .endpoint(id)
-                .map(|e| (e.api, e.channel_id.as_deref())),
-        }
+    /// What a resource that is still there belongs to.
+    pub(super) fn owner(&self, resource: &Resource) -> Option<Owner<'_>> {
+        let inventory = &self.inventory;
+        Some(match resource {
+            Resource::Channel(id) => {
+                let channel = inventory.channel(id)?;
+                Owner::Live {
+                    api: channel.api,
+                    channel_id: Some(&channel.id),
+                }
+            }
+            Resource::Endpoint(id) => {
+                let endpoint = inventory.endpoint(id)?;
+                Owner::Live {
+                    api: endpoint.api,
+                    channel_id: endpoint.channel_id.as_deref(),
+                }
+            }
+            Resource::Packaging(id) => {
+                let configuration = inventory.packaging_configuration(id)?;
+                Owner::Vod {
+                    packaging_group_id: configuration.packaging_group_id.as_deref(),
+                }
+            }
+        })
     }
 
     /// Tells what happened, when the broker is there.

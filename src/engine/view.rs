@@ -271,11 +271,9 @@ impl Engine {
 
     fn render_metrics(&self, resource: &Resource) -> Option<String> {
         let track = self.tracks.get(resource)?;
-        let (api, channel_id) = self.described(resource)?;
         Some(payload::metrics(&payload::Metrics {
             resource,
-            api,
-            channel_id,
+            owner: self.owner(resource)?,
             level: self.settings.wish.level,
             reading: &track.shown,
             window: track.window,

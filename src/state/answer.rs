@@ -9,7 +9,8 @@ use super::polled::Column;
 use super::reading::Reading;
 use super::time::Minute;
 
-/// One answered batch: channels, each followed by its endpoints, over one window.
+/// One answered batch over one window: channels, each followed by its endpoints, then
+/// packaging configurations.
 #[derive(Clone, Debug)]
 pub struct Answer {
     series: Vec<Series>,
@@ -143,8 +144,10 @@ fn parts(series: &[Series]) -> Vec<Part> {
     for (at, series) in series.iter().enumerate() {
         let known = parts.last().is_some_and(|p| p.resource == series.resource);
         if !known {
-            if series.resource.is_channel() {
-                channel = Some(parts.len());
+            match series.resource {
+                Resource::Channel(_) => channel = Some(parts.len()),
+                Resource::Endpoint(_) => {}
+                Resource::Packaging(_) => channel = None,
             }
             parts.push(Part {
                 resource: series.resource.clone(),

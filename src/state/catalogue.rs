@@ -2,16 +2,25 @@
 //!
 //! AWS's page says that dimension values are GUIDs; in practice they are the ids that users
 //! gave. So a value is matched to the id and to the last part of the ARN, `ListMetrics`
-//! decides, and what was learned once is kept.
+//! decides, and what was learned once is kept. Of v2 the values are names, without doubt.
+
+mod lookup;
+mod rows;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::inventory::Inventory;
-use super::measure::{CORE, Measure, Resource, status_class};
-use super::model::{Channel, Endpoint, Id};
-use super::polled::{Dimension, ListedMetric, Query};
+use super::measure::{self, Measure, Resource, status_class};
+use super::model::{Api, Channel, Endpoint, Id, PackagingConfiguration};
+use super::polled::{ListedMetric, Query};
 use super::time::UnixMs;
 use super::wish::MetricsLevel;
+
+pub use lookup::{Lookup, arn_end};
+pub use rows::is_asked;
+use rows::{Row, classify};
 
 /// A listed series is asked for this long after it was last listed or had data.
 const KEPT_WITHOUT_DATA_MS: i64 = 24 * 3_600_000;
@@ -26,6 +35,9 @@ pub struct Series {
     /// How CloudWatch is asked for it.
     pub query: Query,
 }
+
+/// A dimension by which a resource is asked for.
+type Named = (&'static str, Id);
 
 /// When a series outside the core was last known to live.
 #[derive(Clone, Copy, Debug)]
@@ -45,76 +57,9 @@ pub struct Catalogue {
     by_arn: bool,
     /// Rows of the last listing that belong to a known resource.
     pub matched: usize,
-    /// Rows of the last listing that name a channel or endpoint nobody knows.
+    /// Rows of the last listing that name a channel, endpoint or packaging configuration that
+    /// nobody knows; of v2 and VOD only where some are watched.
     pub unmatched: usize,
-}
-
-/// Names of things, by each way in which a dimension may write them: the id, the end of the ARN.
-pub struct Lookup<'a> {
-    inventory: &'a Inventory,
-    channels: HashMap<&'a str, &'a Id>,
-    endpoints: HashMap<&'a str, &'a Id>,
-    inputs: HashMap<&'a str, (&'a Id, Id)>,
-}
-
-impl<'a> Lookup<'a> {
-    /// Of everything that is there.
-    pub fn new(inventory: &'a Inventory) -> Lookup<'a> {
-        let mut lookup = Lookup {
-            inventory,
-            channels: HashMap::new(),
-            endpoints: HashMap::new(),
-            inputs: HashMap::new(),
-        };
-        // Ids go in last: where an id equals somebody else's GUID, the id is meant.
-        for c in inventory.channels() {
-            arn_end(c.arn.as_deref()).map(|end| lookup.channels.insert(end, &c.id));
-            for input in &c.ingest_endpoints {
-                lookup
-                    .inputs
-                    .insert(&input.id, (&c.id, Id::from(input.id.as_str())));
-            }
-        }
-        for e in inventory.endpoints() {
-            arn_end(e.arn.as_deref()).map(|end| lookup.endpoints.insert(end, &e.id));
-        }
-        lookup
-            .channels
-            .extend(inventory.channels().map(|c| (&*c.id, &c.id)));
-        lookup
-            .endpoints
-            .extend(inventory.endpoints().map(|e| (&*e.id, &e.id)));
-        lookup
-    }
-
-    /// The channel and endpoint that an alarm's dimensions name.
-    pub fn owners(&self, dimensions: &[Dimension]) -> (Option<Id>, Option<Id>) {
-        let value = |name: &str| {
-            let dimension = dimensions.iter().find(|(n, _)| n == name);
-            dimension.map(|(_, value)| value.as_str())
-        };
-        let endpoint = value("OriginEndpoint").and_then(|v| self.endpoints.get(v));
-        let named = value("Channel").and_then(|v| self.channels.get(v));
-        let of_endpoint = || self.inventory.endpoint(endpoint?)?.channel_id.as_ref();
-        let of_input = || Some(self.inputs.get(value("IngestEndpoint")?)?.0);
-        let channel = named.copied().or_else(of_endpoint).or_else(of_input);
-        (channel.cloned(), endpoint.map(|id| (*id).clone()))
-    }
-}
-
-/// The last part of an ARN, where MediaPackage puts its GUID.
-pub fn arn_end(arn: Option<&str>) -> Option<&str> {
-    arn?.rsplit(['/', ':']).next().filter(|end| !end.is_empty())
-}
-
-/// What one row of `ListMetrics` is to us.
-enum Row<'a> {
-    /// A series of a resource, with the value that names the resource.
-    Known(Resource, Measure, &'a str),
-    /// It names a channel or endpoint that is not in the inventory.
-    Unknown,
-    /// It is nobody's: account-wide, of v2 or VOD, or a metric that is not shown.
-    Other,
 }
 
 impl Catalogue {
@@ -129,7 +74,9 @@ impl Catalogue {
             match classify(row, &lookup) {
                 Row::Known(resource, measure, value) => {
                     self.matched += 1;
-                    self.learn_value(&resource, value);
+                    if let Some(value) = value {
+                        self.learn_value(&resource, value);
+                    }
                     if !(resource.is_channel() && measure.is_core()) {
                         let life = Life {
                             listed: true,
@@ -146,9 +93,11 @@ impl Catalogue {
             }
         }
         self.forget_dead(now, inventory);
-        if !self.values.is_empty() {
-            let is_id = |(resource, value): (&Resource, &Id)| resource.id() == value;
-            self.by_arn = !self.values.iter().any(is_id);
+        // Of a packaging configuration only what is listed is asked.
+        let of_v1 = |(resource, _): &(&Resource, &Id)| !matches!(resource, Resource::Packaging(_));
+        let mut values = self.values.iter().filter(of_v1).peekable();
+        if values.peek().is_some() {
+            self.by_arn = !values.any(|(resource, value)| resource.id() == value);
         }
     }
 
@@ -174,15 +123,43 @@ impl Catalogue {
     /// Drops the series of resources that are gone, and those neither listed nor alive.
     pub fn forget_dead(&mut self, now: UnixMs, inventory: &Inventory) {
         let known: HashSet<&Id> = inventory.channels().map(|c| &c.id).collect();
+        let packaging = inventory.packaging_configurations().map(|p| &p.id);
+        let packaging: HashSet<&Id> = packaging.collect();
         let lives = |resource: &Resource| match resource {
             Resource::Channel(id) => known.contains(id),
             Resource::Endpoint(id) => inventory.endpoint(id).is_some(),
+            Resource::Packaging(id) => packaging.contains(id),
         };
         self.values.retain(|resource, _| lives(resource));
         self.found.retain(|resource, found| {
             found.retain(|_, life| life.listed || now.0 - life.last_sign.0 < KEPT_WITHOUT_DATA_MS);
             lives(resource) && !found.is_empty()
         });
+    }
+
+    /// What `level` asks for, resource by resource: of every channel with its endpoints, then
+    /// of every packaging configuration, in the order of [`Resource`] and from after `after` on.
+    pub fn plans<'a>(
+        &'a self,
+        inventory: &'a Inventory,
+        after: Option<&'a Resource>,
+        level: MetricsLevel,
+    ) -> impl Iterator<Item = (Resource, Vec<Series>)> {
+        let channels = match after {
+            Some(Resource::Packaging(_)) => None,
+            after => Some(inventory.channels_after(after.map(Resource::id))),
+        };
+        let channels = channels.into_iter().flatten().map(move |channel| {
+            let resource = Resource::Channel(channel.id.clone());
+            (resource, self.plan(channel, inventory, level))
+        });
+        let is_next = move |resource: &Resource| after.is_none_or(|after| after < resource);
+        let packaging = inventory.packaging_configurations();
+        let packaging = packaging.filter_map(move |configuration| {
+            let resource = Resource::Packaging(configuration.id.clone());
+            is_next(&resource).then(|| (resource, self.plan_packaging(configuration, level)))
+        });
+        channels.chain(packaging)
     }
 
     /// Every series of a channel and its endpoints that `level` asks for.
@@ -194,23 +171,19 @@ impl Catalogue {
     ) -> Vec<Series> {
         let resource = Resource::Channel(channel.id.clone());
         let mut plan = Vec::new();
+        let Some(names) = self.names_of_channel(channel) else {
+            return plan;
+        };
         if level == MetricsLevel::Off {
             return plan;
         }
-        let core = CORE.iter().cloned();
         let found = self.found(&resource).filter(|m| m.level(true) <= level);
-        let name = self.value_of(&resource, channel.arn.as_deref());
-        for measure in core.chain(found.cloned()) {
-            let query = query(&measure, &name, None);
-            plan.push(Series {
-                resource: resource.clone(),
-                measure,
-                query,
-            });
+        for measure in measure::core(channel.api).iter().chain(found) {
+            plan.push(series(&resource, measure, status_name(channel.api), &names));
         }
         for id in inventory.endpoints_of(&channel.id) {
             if let Some(endpoint) = inventory.endpoint(id) {
-                self.plan_endpoint(endpoint, &name, level, &mut plan);
+                self.plan_endpoint(endpoint, &names, level, &mut plan);
             }
         }
         plan
@@ -219,20 +192,60 @@ impl Catalogue {
     fn plan_endpoint(
         &self,
         endpoint: &Endpoint,
-        channel_name: &Id,
+        of_channel: &[Named],
         level: MetricsLevel,
         plan: &mut Vec<Series>,
     ) {
         let resource = Resource::Endpoint(endpoint.id.clone());
-        let name = self.value_of(&resource, endpoint.arn.as_deref());
+        let name = match endpoint.api {
+            Api::V2 => endpoint.channel_id.as_deref().and_then(|channel| {
+                let name = endpoint.id.strip_prefix(channel)?.strip_prefix('.')?;
+                Some(Id::from(name))
+            }),
+            _ => Some(self.value_of(&resource, endpoint.arn.as_deref())),
+        };
+        let Some(name) = name else {
+            return;
+        };
+        let names = [of_channel, &[("OriginEndpoint", name)]].concat();
         for measure in self.found(&resource).filter(|m| m.level(false) <= level) {
-            let query = query(measure, channel_name, Some(&name));
-            plan.push(Series {
-                resource: resource.clone(),
-                measure: measure.clone(),
-                query,
-            });
+            plan.push(series(
+                &resource,
+                measure,
+                status_name(endpoint.api),
+                &names,
+            ));
         }
+    }
+
+    /// Every series of a packaging configuration that `level` asks for.
+    pub fn plan_packaging(
+        &self,
+        configuration: &PackagingConfiguration,
+        level: MetricsLevel,
+    ) -> Vec<Series> {
+        let resource = Resource::Packaging(configuration.id.clone());
+        let name = self.value_of(&resource, configuration.arn.as_deref());
+        let names = [("PackagingConfiguration", name)];
+        let found = self.found(&resource).filter(|m| m.level(false) <= level);
+        found
+            .map(|measure| series(&resource, measure, STATUS_RANGE, &names))
+            .collect()
+    }
+
+    /// The dimensions that name a channel; `None` for one of v2 that is in no group.
+    fn names_of_channel(&self, channel: &Channel) -> Option<Vec<Named>> {
+        if channel.api != Api::V2 {
+            let resource = Resource::Channel(channel.id.clone());
+            let value = self.value_of(&resource, channel.arn.as_deref());
+            return Some(vec![("Channel", value)]);
+        }
+        let group = channel.channel_group.as_deref()?;
+        let name = channel.id.strip_prefix(group)?.strip_prefix('.')?;
+        Some(vec![
+            ("Channel", name.into()),
+            ("ChannelGroup", group.into()),
+        ])
     }
 
     fn found(&self, resource: &Resource) -> impl Iterator<Item = &Measure> {
@@ -254,132 +267,47 @@ impl Catalogue {
     }
 }
 
-/// Finds out whose series a row is. The dimensions come in the order of their names.
-fn classify<'a>(row: &'a ListedMetric, lookup: &Lookup) -> Row<'a> {
-    let dims: Vec<(&str, &str)> = row
-        .dimensions
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    let channel = |value: &str| lookup.channels.get(value).copied();
-    let endpoint = |value: &str| lookup.endpoints.get(value).copied();
-    let known = |resource: Option<Resource>, measure: Option<Measure>, value: &'a str| match (
-        resource, measure,
-    ) {
-        (_, None) => Row::Other,
-        (None, _) => Row::Unknown,
-        (Some(resource), Some(measure)) => Row::Known(resource, measure, value),
-    };
-    let of_channel = |value: &str| channel(value).cloned().map(Resource::Channel);
-    let of_endpoint = |value: &str| endpoint(value).cloned().map(Resource::Endpoint);
-    match dims[..] {
-        [("Channel", c)] => known(of_channel(c), plain(&row.name, true), c),
-        [("Channel", c), ("StatusCodeRange", s)] => {
-            known(of_channel(c), by_status(&row.name, s), c)
-        }
-        [("Channel", c), ("IngestEndpoint", i)] if row.name == "IngressBytes" => {
-            match lookup.inputs.get(i) {
-                Some((id, input)) if channel(c) == Some(*id) => Row::Known(
-                    Resource::Channel((*id).clone()),
-                    Measure::InputBytes(input.clone()),
-                    c,
-                ),
-                _ => Row::Unknown,
-            }
-        }
-        [("Channel", _), ("OriginEndpoint", e)] => {
-            known(of_endpoint(e), plain(&row.name, false), e)
-        }
-        [
-            ("Channel", _),
-            ("OriginEndpoint", e),
-            ("StatusCodeRange", s),
-        ] => known(of_endpoint(e), by_status(&row.name, s), e),
-        [("IngestEndpoint", i), ("OriginEndpoint", e)] if row.name == "ActiveInput" => {
-            let input = lookup
-                .inputs
-                .get(i)
-                .map(|(_, input)| Measure::ActiveInput(input.clone()));
-            if input.is_none() {
-                Row::Unknown
-            } else {
-                known(of_endpoint(e), input, e)
-            }
-        }
-        _ => Row::Other,
+/// The dimension of a status class in v1 and VOD.
+const STATUS_RANGE: &str = "StatusCodeRange";
+
+/// The dimension of a status class.
+fn status_name(api: Api) -> &'static str {
+    match api {
+        Api::V1 => STATUS_RANGE,
+        Api::V2 => "StatusCode",
     }
 }
 
-/// Whether `level` asks for a series like this, whosever it is.
-pub fn is_asked(row: &ListedMetric, level: MetricsLevel) -> bool {
-    let names: Vec<&str> = row
-        .dimensions
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
-    let class = row
-        .dimensions
-        .last()
-        .map_or("", |(_, value)| value.as_str());
-    let any = || Id::from("");
-    let (of_channel, measure) = match names[..] {
-        ["Channel"] => (true, plain(&row.name, true)),
-        ["Channel", "StatusCodeRange"] => (true, by_status(&row.name, class)),
-        ["Channel", "IngestEndpoint"] if row.name == "IngressBytes" => {
-            (true, Some(Measure::InputBytes(any())))
-        }
-        ["Channel", "OriginEndpoint"] => (false, plain(&row.name, false)),
-        ["Channel", "OriginEndpoint", "StatusCodeRange"] => (false, by_status(&row.name, class)),
-        ["IngestEndpoint", "OriginEndpoint"] if row.name == "ActiveInput" => {
-            (false, Some(Measure::ActiveInput(any())))
-        }
-        _ => (false, None),
-    };
-    measure.is_some_and(|measure| measure.level(of_channel) <= level)
-}
-
-/// The measure that a metric without further dimensions is.
-fn plain(metric: &str, of_channel: bool) -> Option<Measure> {
-    match metric {
-        "IngressBytes" if of_channel => Some(Measure::IngressBytes),
-        "IngressResponseTime" if of_channel => Some(Measure::IngressResponseTime),
-        "EgressBytes" => Some(Measure::EgressBytes),
-        "EgressRequestCount" => Some(Measure::Requests),
-        "EgressResponseTime" => Some(Measure::EgressResponseTime),
-        _ => None,
-    }
-}
-
-fn by_status(metric: &str, class: &str) -> Option<Measure> {
-    let class = match class {
-        "2xx" => 2,
-        "3xx" => 3,
-        "4xx" => 4,
-        "5xx" => 5,
-        _ => return None,
-    };
-    (metric == "EgressRequestCount").then_some(Measure::RequestsOf(class))
-}
-
-/// The query for one measure; dimensions in the order of their names.
-fn query(measure: &Measure, channel: &Id, endpoint: Option<&Id>) -> Query {
-    let mut dimensions = Vec::with_capacity(3);
+/// The query for one measure of a resource that these dimensions name.
+fn series(
+    resource: &Resource,
+    measure: &Measure,
+    status_name: &'static str,
+    names: &[Named],
+) -> Series {
+    let mut dimensions = Vec::with_capacity(names.len() + 1);
+    dimensions.extend_from_slice(names);
     match measure {
-        Measure::ActiveInput(input) => dimensions.push(("IngestEndpoint", input.clone())),
-        _ => dimensions.push(("Channel", channel.clone())),
+        Measure::ActiveInput(input) => {
+            dimensions.retain(|(name, _)| *name == "OriginEndpoint");
+            dimensions.push(("IngestEndpoint", input.clone()));
+        }
+        Measure::InputBytes(input) | Measure::InputMqcs(input) => {
+            dimensions.push(("IngestEndpoint", input.clone()));
+        }
+        Measure::RequestsOf(class) => {
+            dimensions.push((status_name, status_class(*class).into()));
+        }
+        _ => {}
     }
-    if let Measure::InputBytes(input) = measure {
-        dimensions.push(("IngestEndpoint", input.clone()));
-    }
-    if let Some(endpoint) = endpoint {
-        dimensions.push(("OriginEndpoint", endpoint.clone()));
-    }
-    if let Measure::RequestsOf(class) = measure {
-        dimensions.push(("StatusCodeRange", status_class(*class).into()));
-    }
-    Query {
-        metric: measure.metric(),
-        statistic: measure.statistic(),
-        dimensions,
+    dimensions.sort_unstable_by_key(|(name, _)| *name);
+    Series {
+        resource: resource.clone(),
+        measure: measure.clone(),
+        query: Query {
+            metric: measure.metric(),
+            statistic: measure.statistic(),
+            dimensions,
+        },
     }
 }

@@ -7,7 +7,8 @@
 //! | `unknown` | nothing can be said: metrics are off, failing or not answered, and no alarm |
 //! | `ok` | none of these |
 //!
-//! An `idle` channel is `ok`: most event channels are dark most of the week.
+//! An `idle` channel is `ok`: most event channels are dark most of the week. v1 and v2 are
+//! judged alike, by bytes: v2 has no event that tells a switch of its inputs.
 
 use super::model::{Channel, Id};
 use super::time::{Minute, UnixMs};

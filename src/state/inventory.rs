@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Channel, Endpoint, Id};
+use super::model::{Channel, Endpoint, Id, PackagingConfiguration};
 use super::polled;
 use super::wish::Wish;
 
@@ -56,6 +56,7 @@ pub struct Inventory {
     endpoints: BTreeMap<Id, Held<Endpoint>>,
     /// Ids of the endpoints of each channel that has any.
     by_channel: BTreeMap<Id, Vec<Id>>,
+    packaging: BTreeMap<Id, Held<PackagingConfiguration>>,
     listings: u64,
 }
 
@@ -93,6 +94,12 @@ impl Inventory {
         changes.channels.changed.sort();
         changes.channels.changed.dedup();
         changes
+    }
+
+    /// Takes a complete listing of VOD and tells what it changed of packaging configurations.
+    pub fn apply_vod(&mut self, vod: polled::Vod) -> Changes {
+        let listed = vod.configurations.into_iter().map(|p| (p.id.clone(), p));
+        merge(&mut self.packaging, listed).0
     }
 
     /// Builds `by_channel` anew and tells the channels whose set of endpoints changed.
@@ -143,6 +150,16 @@ impl Inventory {
     /// The endpoint of this id.
     pub fn endpoint(&self, id: &str) -> Option<&Endpoint> {
         self.endpoints.get(id).map(|held| &held.value)
+    }
+
+    /// All packaging configurations in order of their ids.
+    pub fn packaging_configurations(&self) -> impl Iterator<Item = &PackagingConfiguration> {
+        self.packaging.values().map(|held| &held.value)
+    }
+
+    /// The packaging configuration of this id.
+    pub fn packaging_configuration(&self, id: &str) -> Option<&PackagingConfiguration> {
+        self.packaging.get(id).map(|held| &held.value)
     }
 
     /// Ids of a channel's endpoints, in order.

@@ -1,8 +1,11 @@
-//! What is measured of a channel or endpoint, and which CloudWatch series tells it.
+//! What is measured of a channel, endpoint or packaging configuration, and which CloudWatch
+//! series tells it.
 //!
-//! Source: the MediaPackage v1 user guide, "AWS Elemental MediaPackage live content metrics".
+//! Sources: the MediaPackage v1 user guide, "AWS Elemental MediaPackage live content metrics"
+//! and "AWS Elemental MediaPackage VOD content metrics"; the v2 user guide, "Monitoring AWS
+//! Elemental MediaPackage with Amazon CloudWatch metrics".
 
-use super::model::Id;
+use super::model::{Api, Id};
 use super::polled::Statistic;
 use super::wish::MetricsLevel;
 
@@ -13,12 +16,14 @@ pub enum Resource {
     Channel(Id),
     /// An origin endpoint, by its id.
     Endpoint(Id),
+    /// A packaging configuration of VOD, by its id.
+    Packaging(Id),
 }
 
 impl Resource {
-    /// The id of the channel or endpoint.
+    /// The id of the channel, endpoint or packaging configuration.
     pub fn id(&self) -> &Id {
-        let (Resource::Channel(id) | Resource::Endpoint(id)) = self;
+        let (Resource::Channel(id) | Resource::Endpoint(id) | Resource::Packaging(id)) = self;
         id
     }
 
@@ -47,6 +52,12 @@ pub enum Measure {
     InputBytes(Id),
     /// Whether this ingest endpoint feeds the origin endpoint (endpoints).
     ActiveInput(Id),
+    /// Requests of the encoder (channels of v2).
+    IngressRequests,
+    /// Media quality confidence score, 0 to 100, of the input that is used (channels of v2).
+    Mqcs,
+    /// The same of one ingest endpoint, as the encoder tells it (channels of v2).
+    InputMqcs(Id),
 }
 
 impl Measure {
@@ -59,24 +70,30 @@ impl Measure {
             Measure::Requests | Measure::RequestsOf(_) => "EgressRequestCount",
             Measure::EgressResponseTime => "EgressResponseTime",
             Measure::ActiveInput(_) => "ActiveInput",
+            Measure::IngressRequests => "IngressRequestCount",
+            Measure::Mqcs => "ChannelMQCS",
+            Measure::InputMqcs(_) => "IngressMQCS",
         }
     }
 
-    /// Sum for bytes and counts, Average for times, Maximum for flags.
+    /// Sum for bytes and counts, Average for times and scores, Maximum for flags.
     pub fn statistic(&self) -> Statistic {
         match self {
             Measure::IngressResponseTime | Measure::EgressResponseTime => Statistic::Average,
+            Measure::Mqcs | Measure::InputMqcs(_) => Statistic::Average,
             Measure::ActiveInput(_) => Statistic::Maximum,
             _ => Statistic::Sum,
         }
     }
 
     /// Whether a channel's series of this measure is asked for before `ListMetrics` shows it:
-    /// it may be silent for weeks and then matter.
+    /// it may be silent for weeks and then matter. Scores are not: only some encoders send
+    /// any, and every series that is asked for is billed.
     pub fn is_core(&self) -> bool {
         match self {
             Measure::RequestsOf(class) => *class >= 4,
             Measure::InputBytes(_) | Measure::ActiveInput(_) => false,
+            Measure::Mqcs | Measure::InputMqcs(_) => false,
             _ => true,
         }
     }
@@ -85,6 +102,7 @@ impl Measure {
     pub fn level(&self, of_channel: bool) -> MetricsLevel {
         match self {
             _ if of_channel && self.is_core() => MetricsLevel::Channels,
+            Measure::Mqcs | Measure::InputMqcs(_) => MetricsLevel::Channels,
             Measure::InputBytes(_) => MetricsLevel::Standard,
             Measure::EgressBytes | Measure::Requests => MetricsLevel::Standard,
             _ => MetricsLevel::Full,
@@ -92,8 +110,8 @@ impl Measure {
     }
 }
 
-/// The series of every channel that are always asked for.
-pub const CORE: [Measure; 7] = [
+/// The series of every channel that are always asked for; the last is of v2 only.
+const CORE: [Measure; 8] = [
     Measure::IngressBytes,
     Measure::IngressResponseTime,
     Measure::EgressBytes,
@@ -101,7 +119,16 @@ pub const CORE: [Measure; 7] = [
     Measure::EgressResponseTime,
     Measure::RequestsOf(4),
     Measure::RequestsOf(5),
+    Measure::IngressRequests,
 ];
+
+/// The series of every channel of this API that are always asked for.
+pub fn core(api: Api) -> &'static [Measure] {
+    match api {
+        Api::V1 => &CORE[..7],
+        Api::V2 => &CORE,
+    }
+}
 
 /// The dimension value of a status class.
 pub fn status_class(class: u8) -> &'static str {
@@ -133,6 +160,9 @@ mod tests {
             (Measure::EgressResponseTime, false, Full),
             (Measure::RequestsOf(5), false, Full),
             (active(), false, Full),
+            (Measure::IngressRequests, true, Channels),
+            (Measure::Mqcs, true, Channels),
+            (Measure::InputMqcs("i".into()), true, Channels),
         ];
         for (measure, of_channel, level) in cases {
             assert_eq!(
@@ -141,9 +171,14 @@ mod tests {
                 "{measure:?} of channel: {of_channel}"
             );
         }
-        assert!(
-            CORE.iter()
-                .all(|m| m.is_core() && m.level(true) == Channels)
-        );
+        for (api, wanted) in [(Api::V1, 7), (Api::V2, 8)] {
+            let core = core(api);
+            assert_eq!(core.len(), wanted, "{api:?}");
+            let always = core
+                .iter()
+                .all(|m| m.is_core() && m.level(true) == Channels);
+            assert!(always, "{api:?}");
+        }
+        assert!(!core(Api::V1).contains(&Measure::IngressRequests));
     }
 }

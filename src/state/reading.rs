@@ -1,18 +1,32 @@
 //! One minute of one resource: the numbers that stand together in a payload.
 
 use super::measure::Measure;
-use super::model::Id;
+use super::model::{Api, Id};
 use super::time::Minute;
 
 /// What one ingest endpoint did in a minute.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct InputReading {
     /// The ingest endpoint.
     pub id: Id,
     /// Bytes that came in; `None` without a data point.
     pub bytes: Option<f64>,
-    /// Whether it fed any endpoint; `None` where that is not asked.
-    pub active: Option<bool>,
+    /// Whether it had bytes; `None` where that is not asked, or nothing came in at all.
+    pub flows: Option<bool>,
+    /// v1: whether it fed any endpoint; `None` where that is not asked.
+    pub feeds: Option<bool>,
+    /// v2: its quality score.
+    pub mqcs: Option<f64>,
+}
+
+impl InputReading {
+    /// Whether it is in use. v1 tells; v2 does not, there it is what has bytes.
+    pub fn active(&self, api: Api) -> Option<bool> {
+        match api {
+            Api::V1 => self.feeds,
+            Api::V2 => self.flows,
+        }
+    }
 }
 
 /// The values of one minute. `None` is a gap: CloudWatch has no data point.
@@ -32,7 +46,11 @@ pub struct Reading {
     pub egress_response_time: Option<f64>,
     /// Requests by status class, 2xx to 5xx.
     pub by_status: [Option<f64>; 4],
-    /// Channels: each ingest endpoint that has series.
+    /// Requests of the encoder (v2).
+    pub ingress_requests: Option<f64>,
+    /// Quality score of the channel (v2).
+    pub mqcs: Option<f64>,
+    /// Channels: each ingest endpoint that has series, in order of the id.
     pub inputs: Vec<InputReading>,
     /// Endpoints: the ingest endpoint that feeds it.
     pub active_input: Option<Id>,
@@ -57,12 +75,16 @@ impl Reading {
                 }
             }
             Measure::InputBytes(id) => {
-                self.inputs.push(InputReading {
-                    id: id.clone(),
-                    bytes: value,
-                    active: None,
-                });
+                // As with a status: no point is no bytes, where the channel has some. The
+                // channel's are set first.
+                let silent = self.ingress_bytes.map(|_| false);
+                let input = self.input(id);
+                input.bytes = value;
+                input.flows = value.map(|bytes| bytes > 0.0).or(silent);
             }
+            Measure::IngressRequests => self.ingress_requests = value,
+            Measure::Mqcs => self.mqcs = value,
+            Measure::InputMqcs(id) => self.input(id).mqcs = value,
             Measure::ActiveInput(id) => {
                 if value.is_some_and(|v| v > 0.0) {
                     self.active_input = Some(id.clone());
@@ -71,11 +93,25 @@ impl Reading {
         }
     }
 
+    /// The row of an ingest endpoint.
+    fn input(&mut self, id: &Id) -> &mut InputReading {
+        let found = self.inputs.binary_search_by(|input| input.id.cmp(id));
+        let at = found.unwrap_or_else(|at| {
+            let input = InputReading {
+                id: id.clone(),
+                ..InputReading::default()
+            };
+            self.inputs.insert(at, input);
+            at
+        });
+        &mut self.inputs[at]
+    }
+
     /// Channels: what one endpoint's ActiveInput says of an input; any endpoint is enough.
     pub fn feeds_endpoint(&mut self, id: &Id, value: Option<f64>) {
         let input = self.inputs.iter_mut().find(|input| input.id == *id);
         if let (Some(input), Some(value)) = (input, value) {
-            input.active = Some(input.active.unwrap_or(false) || value > 0.0);
+            input.feeds = Some(input.feeds.unwrap_or(false) || value > 0.0);
         }
     }
 }

@@ -68,7 +68,7 @@ pub fn recall(topic: &str, payload: &[u8]) -> Option<Memory> {
         ["alarm", name] => alarm(name, payload),
         ["sns", "messages"] => messages(payload),
         ["sns", "subscription", name] => subscription(name, payload),
-        ["channel" | "endpoint", id, "metrics"] => watermark(levels[0], id, payload),
+        [kind, id, "metrics"] => watermark(kind, id, payload),
         _ => None,
     }
 }
@@ -79,18 +79,18 @@ fn watermark(kind: &str, id_level: &str, payload: &[u8]) -> Option<Memory> {
         id: String,
         timestamp: String,
     }
+    let resource = match kind {
+        "channel" => Resource::Channel,
+        "endpoint" => Resource::Endpoint,
+        "packaging_configuration" => Resource::Packaging,
+        _ => return None,
+    };
     let written: Written = serde_json::from_slice(payload).ok()?;
     if level(&written.id) != id_level {
         return None;
     }
-    let id = written.id.into();
-    let resource = if kind == "channel" {
-        Resource::Channel(id)
-    } else {
-        Resource::Endpoint(id)
-    };
     Some(Memory::Watermark(
-        resource,
+        resource(written.id.into()),
         UnixMs::parse(&written.timestamp)?.minute(),
     ))
 }
@@ -249,11 +249,13 @@ mod tests {
         let mark = Memory::Watermark(Resource::Channel("a b".into()), minute);
         let alarm = br#"{"name":"x","arn":"a","type":"metric","state":"OK","dimensions":{},
             "listed":true,"source":"poll"}"#;
-        let cases: [(&str, &[u8], bool); 9] = [
+        let cases: [(&str, &[u8], bool); 11] = [
             ("status", b"online", true),
             ("agent", br#"{"agent_id":"1","account_id":null}"#, true),
             ("agent", b"[]", false),
             ("channel/a%20b/metrics", metrics, true),
+            ("packaging_configuration/a%20b/metrics", metrics, true),
+            ("channel_group/a%20b/metrics", metrics, false),
             ("channel/other/metrics", metrics, false),
             ("channel/a%20b", metrics, false),
             ("alarm/x", alarm, true),

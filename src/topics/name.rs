@@ -33,7 +33,7 @@ pub enum Topic {
     Messages,
     /// `channel/<id>/health`
     Health(Id),
-    /// `channel/<id>/metrics` and `endpoint/<id>/metrics`
+    /// `channel/<id>/metrics`, `endpoint/<id>/metrics`, `packaging_configuration/<id>/metrics`
     Metrics(Resource),
     /// `agent/stats`
     AgentStats,
@@ -79,7 +79,7 @@ impl Names {
         }
     }
 
-    /// `channel/<id>/point` or `endpoint/<id>/point`, not retained.
+    /// `channel/<id>/point`, or that of an endpoint or packaging configuration, not retained.
     pub fn point(&self, resource: &Resource) -> String {
         self.of_resource(resource, "point")
     }
@@ -103,6 +103,7 @@ impl Names {
         let (kind, id) = match resource {
             Resource::Channel(id) => ("channel", id),
             Resource::Endpoint(id) => ("endpoint", id),
+            Resource::Packaging(id) => ("packaging_configuration", id),
         };
         self.below(&format!("{kind}/{}/{what}", level(id)))
     }
@@ -174,11 +175,16 @@ mod tests {
     fn topics_are_named_as_the_contract_says() {
         let names = Names::new("mediapackage", "eu-central-1");
         let channel = Resource::Channel("a b".into());
+        let packaging = Resource::Packaging("p 1".into());
         let cases = [
             (Topic::Status, "status"),
             (Topic::Source(Source::MediaPackage), "source/mediapackage"),
             (Topic::Health("a b".into()), "channel/a%20b/health"),
             (Topic::Metrics(channel.clone()), "channel/a%20b/metrics"),
+            (
+                Topic::Metrics(packaging.clone()),
+                "packaging_configuration/p%201/metrics",
+            ),
             (
                 Topic::Alarm("real alarm/1".into()),
                 "alarm/real%20alarm%2F1",
@@ -197,6 +203,10 @@ mod tests {
         assert_eq!(
             names.point(&channel),
             "mediapackage/eu-central-1/channel/a%20b/point"
+        );
+        assert_eq!(
+            names.point(&packaging),
+            "mediapackage/eu-central-1/packaging_configuration/p%201/point"
         );
     }
 }

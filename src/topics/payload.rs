@@ -2,7 +2,7 @@
 //!
 //! Each struct is the allow-list of its topic: keys in the order of the contract, every key
 //! always there, `null` where there is no value. Counts and rates are whole numbers,
-//! milliseconds have one decimal.
+//! milliseconds and scores have one decimal.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::state::alarms::Alarm;
 use crate::state::health::Health;
 use crate::state::measure::Resource;
 use crate::state::model::{Api, Channel, Endpoint, Id, IngestEndpoint, Manifest, Tags};
-use crate::state::reading::Reading;
+use crate::state::reading::{InputReading, Reading};
 use crate::state::time::{Minute, UnixMs};
 use crate::state::tracks::{Freshness, Window};
 use crate::state::wish::MetricsLevel;
@@ -131,14 +131,29 @@ pub fn endpoint(endpoint: &Endpoint) -> String {
     })
 }
 
+/// What a channel, endpoint or packaging configuration belongs to.
+#[derive(Clone, Copy)]
+pub enum Owner<'a> {
+    /// Of a channel or endpoint.
+    Live {
+        /// The API it is of.
+        api: Api,
+        /// Its channel; the channel itself for a channel.
+        channel_id: Option<&'a str>,
+    },
+    /// Of a packaging configuration of VOD.
+    Vod {
+        /// Its group.
+        packaging_group_id: Option<&'a str>,
+    },
+}
+
 /// What a metrics or point payload is made of.
 pub struct Metrics<'a> {
     /// Whose.
     pub resource: &'a Resource,
-    /// The API it is of.
-    pub api: Api,
-    /// The channel it belongs to; the channel itself for a channel.
-    pub channel_id: Option<&'a str>,
+    /// What it belongs to.
+    pub owner: Owner<'a>,
     /// How much is asked.
     pub level: MetricsLevel,
     /// The minute.
@@ -151,7 +166,7 @@ pub struct Metrics<'a> {
     pub last_data: Option<Minute>,
 }
 
-/// The keys that channels and endpoints share come in two runs, around what channels have.
+/// The keys that all of them share come in two runs, around what channels have.
 #[derive(Serialize)]
 struct MetricsHead<'a> {
     id: &'a str,
@@ -195,10 +210,14 @@ fn tenths(value: Option<f64>) -> Option<f64> {
 
 fn metrics_head<'a>(m: &Metrics<'a>) -> MetricsHead<'a> {
     let r = m.reading;
+    let (api, channel_id) = match m.owner {
+        Owner::Live { api, channel_id } => (api.as_str(), channel_id),
+        Owner::Vod { .. } => ("vod", None),
+    };
     MetricsHead {
         id: m.resource.id(),
-        channel_id: m.channel_id,
-        api: m.api.as_str(),
+        channel_id,
+        api,
         level: m.level.as_str(),
         timestamp: r.minute.start().rfc3339(),
         period_seconds: PERIOD_SECONDS,
@@ -224,12 +243,13 @@ fn metrics_tail(m: &Metrics) -> MetricsTail {
     }
 }
 
-/// `channel/<id>/metrics`, `endpoint/<id>/metrics`, and the same as a point.
+/// `channel/<id>/metrics`, `endpoint/<id>/metrics`, `packaging_configuration/<id>/metrics`, and
+/// the same as a point.
 pub fn metrics(m: &Metrics) -> String {
-    if m.resource.is_channel() {
-        channel_metrics(m)
-    } else {
-        endpoint_metrics(m)
+    match m.resource {
+        Resource::Channel(_) => channel_metrics(m),
+        Resource::Endpoint(_) => endpoint_metrics(m),
+        Resource::Packaging(_) => packaging_metrics(m),
     }
 }
 
@@ -239,6 +259,7 @@ fn channel_metrics(m: &Metrics) -> String {
         id: &'a str,
         active: Option<bool>,
         bits_per_second: Option<i64>,
+        mqcs: Option<f64>,
     }
     #[derive(Serialize)]
     struct Payload<'a> {
@@ -248,23 +269,29 @@ fn channel_metrics(m: &Metrics) -> String {
         ingress_bits_per_second: Option<i64>,
         ingress_request_count: Option<i64>,
         ingress_response_time_ms: Option<f64>,
+        channel_mqcs: Option<f64>,
         inputs: Vec<Input<'a>>,
         #[serde(flatten)]
         tail: MetricsTail,
     }
     let r = m.reading;
+    let active = |input: &InputReading| match m.owner {
+        Owner::Live { api, .. } => input.active(api),
+        Owner::Vod { .. } => None,
+    };
     let inputs = r.inputs.iter().map(|input| Input {
         id: &input.id,
-        active: input.active,
+        active: active(input),
         bits_per_second: bits_per_second(input.bytes),
+        mqcs: tenths(input.mqcs),
     });
     json(&Payload {
         head: metrics_head(m),
         ingress_bytes: whole(r.ingress_bytes),
         ingress_bits_per_second: bits_per_second(r.ingress_bytes),
-        // Of v2 only: v1 has no such metric.
-        ingress_request_count: None,
+        ingress_request_count: whole(r.ingress_requests),
         ingress_response_time_ms: tenths(r.ingress_response_time),
+        channel_mqcs: tenths(r.mqcs),
         inputs: inputs.collect(),
         tail: metrics_tail(m),
     })
@@ -281,6 +308,29 @@ fn endpoint_metrics(m: &Metrics) -> String {
     }
     json(&Payload {
         head: metrics_head(m),
+        active_input: m.reading.active_input.as_deref(),
+        tail: metrics_tail(m),
+    })
+}
+
+fn packaging_metrics(m: &Metrics) -> String {
+    #[derive(Serialize)]
+    struct Payload<'a> {
+        #[serde(flatten)]
+        head: MetricsHead<'a>,
+        packaging_group_id: Option<&'a str>,
+        // Of endpoints; here so that one reader does for both.
+        active_input: Option<&'a str>,
+        #[serde(flatten)]
+        tail: MetricsTail,
+    }
+    let packaging_group_id = match m.owner {
+        Owner::Live { .. } => None,
+        Owner::Vod { packaging_group_id } => packaging_group_id,
+    };
+    json(&Payload {
+        head: metrics_head(m),
+        packaging_group_id,
         active_input: m.reading.active_input.as_deref(),
         tail: metrics_tail(m),
     })

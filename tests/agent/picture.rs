@@ -19,7 +19,7 @@ const CHANNEL_METRICS: &str = "id channel_id api level timestamp period_seconds 
     last_data_at egress_bytes egress_bits_per_second egress_request_count \
     egress_request_count_2xx egress_request_count_3xx egress_request_count_4xx \
     egress_request_count_5xx egress_response_time_ms ingress_bytes ingress_bits_per_second \
-    ingress_request_count ingress_response_time_ms inputs window_seconds \
+    ingress_request_count ingress_response_time_ms channel_mqcs inputs window_seconds \
     egress_request_count_4xx_window egress_request_count_5xx_window revised";
 const ENDPOINT: &str = "id api channel_id arn description created_at modified_at url \
     manifest_name package segment_duration_seconds encrypted startover_window_seconds \

@@ -394,9 +394,11 @@ fn longest_topic<W: Write>(
     });
     let endpoints = inventory.endpoints();
     let endpoints = endpoints.map(|e| Topic::Metrics(Resource::Endpoint(e.id.clone())));
+    let packaging = inventory.packaging_configurations();
+    let packaging = packaging.map(|p| Topic::Metrics(Resource::Packaging(p.id.clone())));
     let alarms = picture.alarms.iter();
     let alarms = alarms.map(|(key, _)| Topic::Alarm(key.clone()));
-    let all = channels.chain(endpoints).chain(alarms);
+    let all = channels.chain(endpoints).chain(packaging).chain(alarms);
     let all = all.chain([Topic::AgentStats]).map(|topic| names.of(&topic));
     let longest = all.max_by_key(String::len).unwrap_or_default();
     let (grade, found, remedy) = judge_topic(&longest, is_iot_host(&config.mqtt.host));

@@ -29,10 +29,8 @@ pub struct Pages {
 
 /// Metrics that one poll asks for.
 pub fn metrics_a_poll(inventory: &Inventory, catalogue: &Catalogue, level: MetricsLevel) -> u64 {
-    let plans = inventory
-        .channels()
-        .map(|channel| catalogue.plan(channel, inventory, level).len());
-    plans.map(|series| series as u64).sum()
+    let plans = catalogue.plans(inventory, None, level);
+    plans.map(|(_, series)| series.len() as u64).sum()
 }
 
 /// How often what is asked.

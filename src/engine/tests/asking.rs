@@ -95,8 +95,8 @@ fn the_core_is_asked_for_before_anything_is_listed() {
 fn inputs_and_the_active_one_are_shown_where_the_level_asks_for_them() {
     let rig = at_level(full("c1", 2), Full);
     let inputs = serde_json::json!([
-        {"id": "c1-a", "active": true, "bits_per_second": 400_000},
-        {"id": "c1-b", "active": false, "bits_per_second": 400_000},
+        {"id": "c1-a", "active": true, "bits_per_second": 400_000, "mqcs": null},
+        {"id": "c1-b", "active": false, "bits_per_second": 400_000, "mqcs": null},
     ]);
     assert_eq!(rig.json("channel/c1/metrics")["inputs"], inputs);
     assert_eq!(rig.json("endpoint/c1-e1/metrics")["active_input"], "c1-a");

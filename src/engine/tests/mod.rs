@@ -4,6 +4,7 @@ mod alarms;
 mod asking;
 mod health;
 mod inventory;
+mod metrics_v2;
 mod minutes;
 mod ownership;
 mod polling;
