@@ -91,24 +91,29 @@ fn all() -> Wish {
     }
 }
 
-/// v1, v2 and VOD, with one name for everything in each.
-fn mixed() -> Inventory {
-    let mut inventory = Inventory::default();
+/// These, endpoint `x` of each, and packaging configuration `x`.
+fn inventory(channels: Vec<Channel>) -> Inventory {
+    let endpoints = channels.iter().map(|c| match c.api {
+        Api::V1 => endpoint(X, &c.id, Api::V1),
+        Api::V2 => endpoint(&format!("{}.{X}", c.id), &c.id, Api::V2),
+    });
     let listing = polled::Inventory {
-        channels: vec![
-            channel(X, None, &["guid-1"]),
-            channel("x.x", Some(X), &["1", X]),
-            channel("y.x", Some("y"), &["1"]),
-        ],
-        endpoints: vec![
-            endpoint(X, X, Api::V1),
-            endpoint("x.x.x", "x.x", Api::V2),
-            endpoint("y.x.x", "y.x", Api::V2),
-        ],
+        endpoints: endpoints.collect(),
+        channels,
     };
+    let mut inventory = Inventory::default();
     inventory.apply(listing, &all());
     inventory.apply_vod(vod_of(vec![packaging(X)]));
     inventory
+}
+
+/// v1, v2 and VOD, with one name for everything in each.
+fn mixed() -> Inventory {
+    inventory(vec![
+        channel(X, None, &["guid-1"]),
+        channel("x.x", Some(X), &["1", X]),
+        channel("y.x", Some("y"), &["1"]),
+    ])
 }
 
 fn row(text: &str) -> ListedMetric {
@@ -197,17 +202,11 @@ fn pages() -> Vec<ListedMetric> {
 
 #[test]
 fn of_all_that_is_listed_each_series_is_asked_once_as_it_is_listed() {
-    let inventory = {
-        let mut inventory = mixed();
-        // An ingest endpoint of v1 with the name of everything else.
-        let listing = polled::Inventory {
-            channels: vec![channel(X, None, &[X]), channel("x.x", Some(X), &["1", X])],
-            endpoints: inventory.endpoints().cloned().collect(),
-        };
-        inventory.apply(listing.clone(), &all());
-        inventory.apply(listing, &all());
-        inventory
-    };
+    // An ingest endpoint of v1 with the name of everything else.
+    let inventory = inventory(vec![
+        channel(X, None, &[X]),
+        channel("x.x", Some(X), &["1", X]),
+    ]);
     let rows = pages();
     let mut catalogue = Catalogue::default();
     catalogue.learn(UnixMs(0), &rows, &inventory);
