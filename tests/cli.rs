@@ -118,7 +118,11 @@ fn the_url_for_sns_is_told_or_what_is_missing_for_it() {
     let cases = [
         (String::new(), 2, "there is no [sns] table"),
         (sns.to_owned(), 2, "[sns] public_url is missing"),
-        (format!("{sns}{public}"), 0, "https://edge.example.net:2000/\n"),
+        (
+            format!("{sns}{public}"),
+            0,
+            "https://edge.example.net:2000/\n",
+        ),
         (format!("{sns}{public}{secret}"), 0, token),
     ];
     for (more, code, wanted) in cases {
