@@ -79,8 +79,8 @@ pub struct Complaints {
 }
 
 impl Complaints {
-    /// Those that the agent should say of itself. That harvest jobs may not be listed is no
-    /// trouble: not everybody has a use for them.
+    /// Those that the agent should say of itself. That AWS gives no harvest jobs is no trouble:
+    /// not everybody has a use for them.
     pub(super) fn reasons(&self) -> impl Iterator<Item = String> + use<'_> {
         let rows = [
             (&self.details, "details of v2"),
@@ -89,14 +89,18 @@ impl Complaints {
         ];
         rows.into_iter().filter_map(|(fault, what)| {
             let harvest = what.starts_with("harvest");
-            let allowed = |f: &&Fault| !(harvest && f.kind == FaultKind::Permission);
-            let fault = fault.as_ref().filter(allowed)?;
+            let fault = fault.as_ref().filter(|f| !(harvest && is_refused(f)))?;
             Some(format!(
                 "{}: {what}: {fault}",
                 Source::MediaPackage.as_str()
             ))
         })
     }
+}
+
+/// Whether AWS would not give it however often it is asked.
+fn is_refused(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::Permission | FaultKind::Refused)
 }
 
 /// A listing of v2 that is under way.
@@ -405,8 +409,7 @@ impl Engine {
             Api::V2 => &mut self.polls.media.harvest_v2,
         };
         timer.ended(began, now.mono, result.is_ok(), random);
-        let denied = |fault: &Fault| fault.kind == FaultKind::Permission;
-        if result.as_ref().is_err_and(denied) {
+        if result.as_ref().is_err_and(is_refused) {
             timer.rest_until(now.mono.after(UNAVAILABLE_INTERVAL));
         }
         let fault = match result {

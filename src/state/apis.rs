@@ -81,12 +81,7 @@ pub struct ApiStatus {
 impl ApiStatus {
     /// Whether what it says sounds as if it were not for this account and region at all.
     fn is_barred(&self) -> bool {
-        let barred = |fault: &Fault| {
-            let not_had = fault.code.as_deref().is_some_and(|c| NOT_HAD.contains(&c));
-            let kind = matches!(fault.kind, FaultKind::Permission | FaultKind::NoSuchHost);
-            kind || not_had
-        };
-        !self.answered && self.error.as_ref().is_some_and(barred)
+        !self.answered && self.error.as_ref().is_some_and(Fault::is_barred)
     }
 
     fn turn(&mut self, state: ApiState, now: UnixMs) {
@@ -229,6 +224,14 @@ impl Apis {
         }
         let works = self.iter().any(|(_, status)| status.state == ApiState::Ok);
         works.then_some(Ok(()))
+    }
+}
+
+impl Fault {
+    /// Whether it sounds as if the account or the region did not have the service.
+    pub fn is_barred(&self) -> bool {
+        let not_had = self.code.as_deref().is_some_and(|c| NOT_HAD.contains(&c));
+        not_had || matches!(self.kind, FaultKind::Permission | FaultKind::NoSuchHost)
     }
 }
 

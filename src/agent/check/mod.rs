@@ -7,6 +7,7 @@
 mod aws;
 mod broker;
 pub mod cost;
+mod media;
 mod place;
 mod report;
 

@@ -30,8 +30,8 @@ const NOT_FOUND: &str = "ResourceNotFoundException";
 ///
 /// # Errors
 ///
-/// Any fault of any page: a listing is complete, or there is none. [`FaultKind::Answer`](crate::state::fault::FaultKind::Answer) for more than
-/// [`RESOURCES_MAX`](crate::state::polled::RESOURCES_MAX) resources.
+/// Any fault of any page: a listing is complete, or there is none. `FaultKind::Answer` for more
+/// than `RESOURCES_MAX` resources.
 pub fn list(service: &Service, takes: impl Fn(&str) -> bool) -> Result<Listing, Fault> {
     let mut gathering = Gathering::default();
     while let Some(ask) = gathering.next() {
@@ -116,7 +116,7 @@ pub fn list_origin_endpoints(
 ///
 /// # Errors
 ///
-/// Any fault of the request; [`FaultKind::Answer`](crate::state::fault::FaultKind::Answer) too when the answer is of another resource.
+/// Any fault of the request; `FaultKind::Answer` too when the answer is of another resource.
 pub fn get(service: &Service, resource: &Resource) -> Result<Got, Fault> {
     match resource {
         Resource::ChannelGroup { group } => get_channel_group(service, group),
