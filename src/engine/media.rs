@@ -22,6 +22,11 @@ const HARVEST_INTERVALS: u32 = 5;
 /// has all channels.
 const FILL_WAIT: Duration = Duration::from_secs(120);
 
+/// What there may be trouble with beside the listings.
+const DETAILS: &str = "details of v2";
+const HARVEST_V1: &str = "harvest jobs of v1";
+const HARVEST_V2: &str = "harvest jobs of v2";
+
 /// Something to ask, in the order in which what is due at the same moment is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Errand {
@@ -79,17 +84,15 @@ pub struct Complaints {
 }
 
 impl Complaints {
-    /// Those that the agent should say of itself. That AWS gives no harvest jobs is no trouble:
-    /// not everybody has a use for them.
+    /// Those that the agent should say of itself.
     pub(super) fn reasons(&self) -> impl Iterator<Item = String> + use<'_> {
         let rows = [
-            (&self.details, "details of v2"),
-            (&self.harvest_v1, "harvest jobs of v1"),
-            (&self.harvest_v2, "harvest jobs of v2"),
+            (&self.details, DETAILS),
+            (&self.harvest_v1, HARVEST_V1),
+            (&self.harvest_v2, HARVEST_V2),
         ];
         rows.into_iter().filter_map(|(fault, what)| {
-            let harvest = what.starts_with("harvest");
-            let fault = fault.as_ref().filter(|f| !(harvest && is_refused(f)))?;
+            let fault = fault.as_ref().filter(|fault| is_trouble(what, fault))?;
             Some(format!(
                 "{}: {what}: {fault}",
                 Source::MediaPackage.as_str()
@@ -101,6 +104,11 @@ impl Complaints {
 /// Whether AWS would not give it however often it is asked.
 fn is_refused(fault: &Fault) -> bool {
     matches!(fault.kind, FaultKind::Permission | FaultKind::Refused)
+}
+
+/// Whether the reader has to do something about it. Not everybody has a use for harvest jobs.
+fn is_trouble(what: &str, fault: &Fault) -> bool {
+    what == DETAILS || !is_refused(fault)
 }
 
 /// A listing of v2 that is under way.
@@ -391,7 +399,7 @@ impl Engine {
         let fault = fault.filter(|f| f.kind != FaultKind::Stopped && !gone(f));
         // Others that could not be got may still be so.
         if fault.is_some() || !media.details.has_failures() {
-            self.complain(fault, "details of v2", |complaints| &mut complaints.details);
+            self.complain(fault, DETAILS, |complaints| &mut complaints.details);
         }
         self.fill_v2(now, detailed);
     }
@@ -421,8 +429,8 @@ impl Engine {
             Err(fault) => Some(fault),
         };
         match api {
-            Api::V1 => self.complain(fault, "harvest jobs of v1", |c| &mut c.harvest_v1),
-            Api::V2 => self.complain(fault, "harvest jobs of v2", |c| &mut c.harvest_v2),
+            Api::V1 => self.complain(fault, HARVEST_V1, |c| &mut c.harvest_v1),
+            Api::V2 => self.complain(fault, HARVEST_V2, |c| &mut c.harvest_v2),
         }
     }
 
@@ -445,7 +453,13 @@ impl Engine {
         self.told.agent_changed = true;
         let source = Source::MediaPackage.as_str();
         match fault {
-            Some(fault) => self.log(log::Level::Warn, format!("{source}: {what}: {fault}")),
+            Some(fault) => {
+                let level = match is_trouble(what, &fault) {
+                    true => log::Level::Warn,
+                    false => log::Level::Info,
+                };
+                self.log(level, format!("{source}: {what}: {fault}"));
+            }
             None => self.log(log::Level::Info, format!("{source}: {what}: works again")),
         }
     }
@@ -496,7 +510,12 @@ impl Engine {
     }
 
     fn tell_api(&mut self, api: MediaApi, was: ApiState, is: ApiState, line: Option<String>) {
-        let name = format!("{} {}", Source::MediaPackage.as_str(), api.as_str());
+        let source = Source::MediaPackage.as_str();
+        let name = match self.settings.apis.len() {
+            // It is the source.
+            1 => source.to_owned(),
+            _ => format!("{source} {}", api.as_str()),
+        };
         let (level, text) = match (line, is, was) {
             (Some(line), ApiState::Unavailable, _) => {
                 let text = format!("{line}; the others go on, and this is tried again each hour");
