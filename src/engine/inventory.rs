@@ -43,6 +43,7 @@ impl Engine {
         for (changes, topic) in kinds {
             self.show(changes, topic);
         }
+        self.told.review_all = true;
     }
 
     fn take_inventory(&mut self, now: Now, changes: &InventoryChanges) {

@@ -11,7 +11,7 @@ use crate::state::fault::{Fault, FaultKind};
 use crate::state::gather::{Gathering, Rows};
 use crate::state::model::{Api, HarvestJob};
 use crate::state::polled::{Got, Listing, Resource};
-use crate::state::source::{Source, SourceState};
+use crate::state::source::Source;
 use crate::state::time::{Mono, UnixMs};
 
 /// An API that is not to be had is tried again so often.
@@ -533,9 +533,8 @@ impl Engine {
     /// Whether what is said of MediaPackage as a whole can be said: every API that is wanted
     /// was asked once.
     pub(super) fn is_overview_known(&self) -> bool {
-        let state = self.told.source_state(Source::MediaPackage);
-        self.inventory.listings() > 0
-            && (self.polls.media.apis.all_asked() || state == Some(SourceState::Off))
+        let vod = self.inventory.listings_of(MediaApi::Vod);
+        self.inventory.listings() + vod > 0 && self.polls.media.apis.all_asked()
     }
 }
 

@@ -8,7 +8,6 @@ use super::meter::LIST_INTERVAL;
 use super::timer::Timer;
 use super::{Effect, Engine, Job, Now, Outcome, Polled, Settings};
 use crate::state::alarms::AlarmChanges;
-use crate::state::apis::MediaApi;
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::measure::Resource;
 use crate::state::model::Id;
@@ -165,9 +164,8 @@ impl Engine {
             true => self.began,
             false => self.began.after(self.settings.first_session_wait),
         };
-        let known = self.inventory.listings() > 0 || self.inventory.listings_of(MediaApi::Vod) > 0;
-        let known = known && self.polls.media.apis.all_asked();
-        known.then(|| from.max(self.polls.media.first_filled_at()))
+        self.is_overview_known()
+            .then(|| from.max(self.polls.media.first_filled_at()))
     }
 
     /// A clock before the program's own date cannot do TLS. Said once, and waited out.

@@ -103,3 +103,56 @@ impl Gathering {
         self.listing
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn groups(count: usize) -> Rows {
+        let group = |n: usize| {
+            let id: Id = format!("g{n:05}").into();
+            Listed {
+                resource: Resource::ChannelGroup { group: id.clone() },
+                value: ChannelGroup {
+                    id,
+                    arn: None,
+                    description: None,
+                    created_at: None,
+                    modified_at: None,
+                    egress_domain: None,
+                    tags: Default::default(),
+                },
+            }
+        };
+        Rows::Groups((0..count).map(group).collect())
+    }
+
+    #[test]
+    fn groups_are_asked_for_by_tens_until_all_were() {
+        for count in [0, 1, 10, 11, 25] {
+            let mut gathering = Gathering::default();
+            assert_eq!(gathering.next(), Some(Ask::Groups));
+            gathering.take(groups(count), |_| true).unwrap();
+            let mut asked = Vec::new();
+            while let Some(Ask::Channels(some)) = gathering.next() {
+                assert!((1..=STEP_MAX).contains(&some.len()));
+                asked.extend(some);
+                gathering
+                    .take(Rows::Channels(Vec::new()), |_| true)
+                    .unwrap();
+            }
+            assert_eq!(gathering.next(), None);
+            assert_eq!(asked.len(), count);
+            assert!(asked.is_sorted(), "each once");
+            assert_eq!(gathering.finish().groups.len(), count);
+        }
+    }
+
+    #[test]
+    fn a_listing_of_too_many_is_none() {
+        for (count, good) in [(RESOURCES_MAX, true), (RESOURCES_MAX + 1, false)] {
+            let taken = Gathering::default().take(groups(count), |_| true);
+            assert_eq!(taken.is_ok(), good, "{count}");
+        }
+    }
+}

@@ -159,6 +159,7 @@ fn vod_is_shown_with_its_groups_and_configurations() {
     assert_eq!(shown["packaging_group_id"], "p1");
     assert_eq!(shown["package"], "hls");
     assert_eq!(rig.json("agent")["health"], "ok");
+    assert_eq!(rig.json("summary")["channels"], 0);
     rig.region.cloud.vod = cloud::vod(1);
     rig.to(400);
     assert!(!rig.holds("p1"), "{:?}", rig.broker.retained.keys());

@@ -15,6 +15,7 @@ mod random;
 mod region;
 mod rig;
 mod spool;
+mod storm;
 mod v2;
 
 use std::time::Duration;
