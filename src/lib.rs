@@ -70,6 +70,8 @@
 //! - A metric poll goes batch by batch, a batch being whole channels with their endpoints, and
 //!   packaging configurations after those: a snapshot is complete for its channels, and memory
 //!   is bounded by a batch.
+//! - What is asked of MediaPackage comes in short jobs, one at a time, the one that waits longest
+//!   first: so that a long listing of v2, or the details of its resources, holds up nothing.
 //! - Of past minutes a fingerprint is kept, not the values: enough to tell a revision, and a
 //!   fraction of the memory.
 

@@ -20,10 +20,12 @@ use mediapackage2mqtt::engine::meter::forecast_usd;
 use mediapackage2mqtt::state::catalogue::Catalogue;
 use mediapackage2mqtt::state::inventory::Inventory;
 use mediapackage2mqtt::state::model::{
-    Api, Channel, Endpoint, IngestEndpoint, PackagingConfiguration,
+    Api, Channel, ChannelGroup, Endpoint, HarvestJob, IngestEndpoint, PackagingConfiguration,
+    PackagingGroup,
 };
 use mediapackage2mqtt::state::polled::{self, ListedMetric};
 use mediapackage2mqtt::state::time::UnixMs;
+use mediapackage2mqtt::topics::media;
 use region::world::Alarm;
 use region::{Region, World};
 use serde_json::Value;
@@ -113,6 +115,80 @@ fn every_topic_and_every_key_of_a_payload_is_told() {
     assert_eq!(kinds.len(), 11, "{kinds:?}");
 }
 
+/// A payload of each kind of topic that needs v2, harvest jobs or VOD.
+fn of_the_other_apis() -> [(&'static str, String); 4] {
+    let tags = BTreeMap::new;
+    let group = ChannelGroup {
+        id: "g".into(),
+        arn: None,
+        description: None,
+        created_at: None,
+        modified_at: None,
+        egress_domain: None,
+        tags: tags(),
+    };
+    let job = HarvestJob {
+        id: "j".into(),
+        api: Api::V1,
+        arn: None,
+        channel_id: None,
+        endpoint_id: None,
+        status: None,
+        message: None,
+        start_time: None,
+        end_time: None,
+        created_at: None,
+        modified_at: None,
+        bucket: None,
+        key: None,
+    };
+    let packaging = PackagingGroup {
+        id: "p".into(),
+        arn: None,
+        domain_name: None,
+        approximate_asset_count: None,
+        created_at: None,
+        egress_access_logs: None,
+        tags: tags(),
+    };
+    let configuration = PackagingConfiguration {
+        id: "c".into(),
+        packaging_group_id: None,
+        arn: None,
+        created_at: None,
+        package: None,
+        segment_duration_seconds: None,
+        encrypted: false,
+        manifests: Vec::new(),
+        tags: tags(),
+    };
+    [
+        ("channel_group/<id>", media::channel_group(&group, &[])),
+        ("harvest_job/<id>", media::harvest_job(&job)),
+        (
+            "packaging_group/<id>",
+            media::packaging_group(&packaging, &[]),
+        ),
+        (
+            "packaging_configuration/<id>",
+            media::packaging_configuration(&configuration),
+        ),
+    ]
+}
+
+#[test]
+fn the_topics_of_the_other_apis_are_told_with_their_keys() {
+    for (topic, payload) in of_the_other_apis() {
+        assert!(is_told(topic), "the topic {topic}");
+        let mut keys = BTreeSet::new();
+        keys_of(&serde_json::from_str(&payload).unwrap(), &mut keys);
+        assert!(keys.len() >= 9, "{topic}: {keys:?}");
+        for key in keys {
+            assert!(is_told(&key), "{topic}: the key {key}");
+        }
+    }
+}
+
 #[test]
 fn the_quick_start_config_is_right() {
     let blocks = README.split("```toml\n").skip(1);
@@ -136,8 +212,18 @@ fn the_policy_of_the_quick_start_is_json_with_all_that_is_called() {
         "cloudwatch:DescribeAlarms",
         "cloudwatch:GetMetricData",
         "cloudwatch:ListMetrics",
+        "mediapackage-vod:ListPackagingConfigurations",
+        "mediapackage-vod:ListPackagingGroups",
         "mediapackage:ListChannels",
+        "mediapackage:ListHarvestJobs",
         "mediapackage:ListOriginEndpoints",
+        "mediapackagev2:GetChannel",
+        "mediapackagev2:GetChannelGroup",
+        "mediapackagev2:GetOriginEndpoint",
+        "mediapackagev2:ListChannelGroups",
+        "mediapackagev2:ListChannels",
+        "mediapackagev2:ListHarvestJobs",
+        "mediapackagev2:ListOriginEndpoints",
     ];
     assert_eq!(actions, wanted);
 }

@@ -18,10 +18,11 @@ use std::time::Duration;
 
 use crate::aws::clock::AwsClock;
 use crate::aws::{Clients, Stop};
-use crate::config::Config;
+use crate::config::{Apis, Config};
 use crate::engine::{Effect, Engine, Event, Job, Settings, StoreRequest};
 use crate::error::Failure;
 use crate::mqtt;
+use crate::state::apis::MediaApi;
 use crate::state::fault::Fault;
 use crate::state::time::{Mono, UnixMs};
 use crate::topics::{Names, Topic};
@@ -43,6 +44,8 @@ const EVENTS_MAX: usize = 64;
 const JOIN_MAX: Duration = Duration::from_secs(2);
 /// Metrics wait so long for the first session with the broker.
 const FIRST_SESSION_WAIT: Duration = Duration::from_secs(5);
+/// So many failed tries to get a resource of v2 by itself before it is shown without.
+const DETAIL_TRIES: u32 = 3;
 /// How often the resident memory is read.
 const MEMORY_INTERVAL: Duration = Duration::from_secs(60);
 /// When this version was made: no honest clock shows an earlier date (2026-11-22).
@@ -127,20 +130,39 @@ fn settings(config: &Config, agent_id: Option<String>, take_over: bool) -> Setti
         base_topic: config.mqtt.base_topic.clone(),
         instance: config.instance.clone(),
         wish: config.wish(),
-        watches_v1: mp.apis.v1,
+        apis: apis(mp.apis),
+        detail_tries: DETAIL_TRIES,
         topic_arns: Vec::new(),
         inventory_interval: mp.interval,
         alarms_interval: cw.alarms_interval,
         publishes_per_second_max: config.mqtt.max_publishes_per_second,
         monthly_budget_usd: cw.monthly_budget_usd,
         price_per_1000_metrics_usd: cw.price_per_1000_metrics_usd,
-        needs_clock: mp.url.tls || cw.url.tls,
+        needs_clock: needs_clock(config),
         earliest_date: MADE_ON,
         agent_id,
         first_session_wait: FIRST_SESSION_WAIT,
         take_over,
         seed: fastrand::u64(..),
     }
+}
+
+/// Whether anything that is asked is reached by TLS.
+fn needs_clock(config: &Config) -> bool {
+    let (mp, cw) = (&config.mediapackage, &config.cloudwatch);
+    let v2 = mp.apis.v2 && mp.v2_url.tls;
+    let vod = mp.apis.vod && mp.vod_url.tls;
+    mp.url.tls || v2 || vod || cw.url.tls
+}
+
+/// The APIs that the config asks for.
+fn apis(asked: Apis) -> Vec<MediaApi> {
+    let wants = |api: &MediaApi| match api {
+        MediaApi::V1 => asked.v1,
+        MediaApi::V2 => asked.v2,
+        MediaApi::Vod => asked.vod,
+    };
+    MediaApi::ALL.into_iter().filter(wants).collect()
 }
 
 /// Connects nothing yet: the first job does.
@@ -159,7 +181,7 @@ fn poller(config: &Config, clock: Clock, stop: Stop) -> Result<Poller, Failure> 
 
 /// Where the engine's jobs go: one thread each, so that none waits for another.
 struct Jobs {
-    inventory: SyncSender<Job>,
+    media: SyncSender<Job>,
     metrics: SyncSender<Job>,
     alarms: SyncSender<Job>,
 }
@@ -170,7 +192,7 @@ fn start_pollers(
     events: &SyncSender<Event>,
 ) -> Result<Jobs, Failure> {
     let mut start = |name| {
-        // The engine never has two jobs of a kind under way.
+        // The engine never has two jobs of a thread under way.
         let (jobs, inbox) = sync_channel::<Job>(1);
         let (poller, events) = (poller.clone(), events.clone());
         threads.spawn(name, move || {
@@ -183,7 +205,7 @@ fn start_pollers(
         Ok::<_, Failure>(jobs)
     };
     Ok(Jobs {
-        inventory: start("poll-mp")?,
+        media: start("poll-mp")?,
         metrics: start("poll-metrics")?,
         alarms: start("poll-alarms")?,
     })
@@ -252,7 +274,11 @@ impl Shell {
         match effect {
             Effect::Poll(job) => {
                 let to = match &job {
-                    Job::Inventory => &self.jobs.inventory,
+                    Job::Inventory
+                    | Job::ListV2(_)
+                    | Job::Details(_)
+                    | Job::Harvest(..)
+                    | Job::Vod => &self.jobs.media,
                     Job::Series(_) | Job::Metrics(_) => &self.jobs.metrics,
                     Job::Alarms => &self.jobs.alarms,
                 };

@@ -22,11 +22,23 @@ pub fn once(config: &Config) -> Result<(), Failure> {
     let settings = Settings {
         // There is no broker to wait for.
         first_session_wait: Duration::ZERO,
+        // Nobody waits for another try.
+        detail_tries: 1,
         ..settings(config, None, false)
     };
     let mut engine = Engine::new(settings, clock.now());
     let mut waiting = vec![Event::Started];
-    while let Some(event) = waiting.pop() {
+    while !engine.has_all() {
+        let event = match waiting.pop() {
+            Some(event) => event,
+            None if engine.awaits_details() => {
+                // The next are got in their time.
+                let now = clock.now();
+                std::thread::sleep(engine.deadline(now).since(now.mono));
+                Event::Tick { memory_bytes: None }
+            }
+            None => break,
+        };
         for effect in engine.handle(clock.now(), event) {
             match effect {
                 Effect::Poll(job) => waiting.push(Event::Polled(poller.answer(job))),
@@ -40,9 +52,6 @@ pub fn once(config: &Config) -> Result<(), Failure> {
                 | Effect::Spool(_)
                 | Effect::Finish(_) => {}
             }
-        }
-        if engine.all_asked() {
-            break;
         }
     }
     let mut out = std::io::stdout().lock();

@@ -563,7 +563,9 @@ impl Service {
             FaultKind::Throttled => String::from("lengthen the interval if this goes on"),
             FaultKind::Network => String::from("check proxy_username and proxy_password"),
             FaultKind::Refused => String::from("check region, url and proxy"),
-            FaultKind::Server | FaultKind::Answer | FaultKind::Stopped => String::new(),
+            FaultKind::NoSuchHost | FaultKind::Server | FaultKind::Answer | FaultKind::Stopped => {
+                String::new()
+            }
         }
     }
 }

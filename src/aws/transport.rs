@@ -265,7 +265,7 @@ fn explain_io(error: io::Error, peer: &str) -> (Fault, Retry) {
 
 fn no_such_host(peer: &str) -> Fault {
     Fault::new(
-        FaultKind::Network,
+        FaultKind::NoSuchHost,
         format!("the name of {peer} is not known to DNS"),
         "check region and url, DNS, and whether a proxy is needed",
     )
@@ -347,11 +347,11 @@ mod tests {
         ];
         for (error, word) in cases {
             let (fault, retry) = explained(error);
-            assert_eq!(
-                (fault.kind, retry),
-                (FaultKind::Network, Retry::Transient),
-                "{fault}"
-            );
+            let kind = match word {
+                "DNS" => FaultKind::NoSuchHost,
+                _ => FaultKind::Network,
+            };
+            assert_eq!((fault.kind, retry), (kind, Retry::Transient), "{fault}");
             assert!(fault.what.contains("example.com:443"), "{fault}");
             assert!(fault.to_string().contains(word), "{word}: {fault}");
         }

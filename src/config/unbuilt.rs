@@ -16,19 +16,15 @@ enum Asked {
     True(&'static str, &'static str),
     /// The table is written and the key, true by default, is not false in it.
     NotFalse(&'static str, &'static str),
-    /// The list holds this text.
-    Holds(&'static str, &'static str, &'static str),
 }
 
-use Asked::{Holds, NotFalse, Table, True};
+use Asked::{NotFalse, Table, True};
 
 const UNBUILT: &[(Asked, &str)] = &[
     (Table("sqs"), "taking messages from a queue"),
     (Table("status"), "the local page"),
     (Table("credentials.iot"), "the AWS IoT credential provider"),
     (Table("credentials.assume_role"), "assuming a role"),
-    (Holds("mediapackage", "apis", "v2"), "the API \"v2\""),
-    (Holds("mediapackage", "apis", "vod"), "the API \"vod\""),
     (
         NotFalse("home_assistant", "enabled"),
         "Home Assistant discovery",
@@ -41,7 +37,7 @@ pub(super) fn warn<'a>(document: &'a Document<'a>) {
     for (asked, part) in UNBUILT {
         let (table, key) = match *asked {
             Table(table) => (table, WHOLE),
-            True(table, key) | NotFalse(table, key) | Holds(table, key, _) => (table, key),
+            True(table, key) | NotFalse(table, key) => (table, key),
         };
         let Some(written) = document.table(table) else {
             continue;
@@ -55,10 +51,6 @@ pub(super) fn warn<'a>(document: &'a Document<'a>) {
             Table(_) => true,
             True(..) => value.and_then(DeValue::as_bool) == Some(true),
             NotFalse(..) => value.and_then(DeValue::as_bool) != Some(false),
-            Holds(_, _, text) => value.and_then(DeValue::as_array).is_some_and(|list| {
-                list.iter()
-                    .any(|entry| entry.get_ref().as_str() == Some(text))
-            }),
         };
         if is_asked {
             let what = format!("{part} is {NOT_BUILT}; the agent runs without it");

@@ -7,6 +7,8 @@
 mod aws_time;
 pub mod backoff;
 mod cycle;
+mod inventory;
+mod media;
 pub mod meter;
 pub mod outbox;
 pub mod ownership;
@@ -27,7 +29,10 @@ use std::time::Duration;
 use crate::state::alarms::Alarms;
 use crate::state::catalogue::{Catalogue, Series};
 use crate::state::fault::Fault;
+use crate::state::gather::{Ask, Rows};
+use crate::state::harvest::HarvestJobs;
 use crate::state::inventory::Inventory;
+use crate::state::model::{Api, HarvestJob, Id};
 use crate::state::polled::{self, Column, ListedMetric, PolledAlarm};
 use crate::state::push::{DeliveryId, MessageId, Reason, Refusals};
 use crate::state::time::{Minute, Mono, UnixMs};
@@ -69,8 +74,17 @@ pub struct Question {
 /// Something to ask AWS.
 #[derive(Clone, Debug)]
 pub enum Job {
-    /// List channels and endpoints.
+    /// List channels and endpoints of v1.
     Inventory,
+    /// One step of a listing of v2.
+    ListV2(Ask),
+    /// Get these resources of v2 by themselves.
+    Details(Vec<polled::Resource>),
+    /// List the harvest jobs that are shown at this moment, AWS's time: of v1, or of v2 in
+    /// these channel groups.
+    Harvest(Api, Vec<Id>, UnixMs),
+    /// List packaging groups and configurations of VOD.
+    Vod,
     /// List the series of the namespace that this level asks for.
     Series(MetricsLevel),
     /// Get data points.
@@ -84,6 +98,14 @@ pub enum Job {
 pub enum Outcome {
     /// Of [`Job::Inventory`].
     Inventory(Result<polled::Inventory, Fault>),
+    /// Of [`Job::ListV2`].
+    ListV2(Result<Rows, Fault>),
+    /// Of [`Job::Details`]: of each resource what came of it, as far as they were asked for.
+    Details(Vec<(polled::Resource, Result<polled::Got, Fault>)>),
+    /// Of [`Job::Harvest`].
+    Harvest(Api, Result<Vec<HarvestJob>, Fault>),
+    /// Of [`Job::Vod`].
+    Vod(Result<polled::Vod, Fault>),
     /// Of [`Job::Series`].
     Series(Result<Vec<ListedMetric>, Fault>),
     /// Of [`Job::Metrics`], with the question it answers.
@@ -97,6 +119,10 @@ impl Outcome {
     fn is_good(&self) -> bool {
         match self {
             Outcome::Inventory(result) => result.is_ok(),
+            Outcome::ListV2(result) => result.is_ok(),
+            Outcome::Details(all) => all.iter().all(|(_, result)| result.is_ok()),
+            Outcome::Harvest(_, result) => result.is_ok(),
+            Outcome::Vod(result) => result.is_ok(),
             Outcome::Series(result) => result.is_ok(),
             Outcome::Metrics(_, result) => result.is_ok(),
             Outcome::Alarms(result) => result.is_ok(),
@@ -239,6 +265,7 @@ pub struct Engine {
     names: Names,
     rng: fastrand::Rng,
     inventory: Inventory,
+    harvest: HarvestJobs,
     catalogue: Catalogue,
     tracks: Tracks,
     alarms: Alarms,
@@ -266,6 +293,7 @@ impl Engine {
             names: Names::new(&settings.base_topic, &settings.instance),
             rng: fastrand::Rng::with_seed(settings.seed),
             inventory: Inventory::default(),
+            harvest: HarvestJobs::default(),
             catalogue: Catalogue::default(),
             tracks: Tracks::default(),
             alarms: Alarms::default(),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::outbox::{Fingerprint, Token};
 use super::publish::{RECONNECT_FIRST, RECONNECT_MAX};
 use super::{Effect, Engine, Now, StoreRequest, backoff};
+use crate::state::apis::MediaApi;
 use crate::state::source::{Source, SourceState};
 use crate::state::time::Mono;
 use crate::state::wish::AlarmsKept;
@@ -22,7 +23,7 @@ const OTHER_ALIVE_AFTER: Duration = Duration::from_secs(120);
 /// How often its status is looked at meanwhile.
 const OTHER_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// Complete listings before what they lack is gone.
-const LISTINGS_BEFORE_SWEEP: u64 = 2;
+pub(super) const LISTINGS_BEFORE_SWEEP: u64 = 2;
 /// How often what could not be swept yet is looked at again.
 const SWEEP_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Where so many strays were, there may be more than the broker sent at once.
@@ -384,15 +385,22 @@ impl Engine {
     fn may_sweep(&self, below: &str) -> bool {
         let mut levels = below.split('/');
         let kind = levels.next().unwrap_or_default();
+        let name = levels.clone().next().unwrap_or_default();
         let last = levels.next_back().unwrap_or_default();
-        let inventory = !self.polls.wants(Source::MediaPackage)
-            || self.inventory.listings() >= LISTINGS_BEFORE_SWEEP;
         match (kind, last) {
             ("channel" | "endpoint" | "packaging_configuration", "point") => true,
-            ("channel" | "endpoint" | "packaging_configuration", "metrics") => {
-                inventory && self.metrics_had_their_say()
+            ("channel" | "endpoint", "metrics") => {
+                self.inventory_had_its_say(name) && self.metrics_had_their_say()
             }
-            ("channel" | "endpoint", _) => inventory,
+            ("packaging_configuration", "metrics") => {
+                self.api_had_its_say(MediaApi::Vod) && self.metrics_had_their_say()
+            }
+            ("channel" | "endpoint", _) => self.inventory_had_its_say(name),
+            ("channel_group", _) => self.api_had_its_say(MediaApi::V2),
+            ("packaging_group" | "packaging_configuration", _) => {
+                self.api_had_its_say(MediaApi::Vod)
+            }
+            ("harvest_job", _) => self.harvest_had_its_say(),
             ("alarm", _) => {
                 !self.adopts_alarms() || self.alarms.listings() >= LISTINGS_BEFORE_SWEEP
             }
@@ -410,6 +418,9 @@ impl Engine {
     fn metrics_had_their_say(&self) -> bool {
         let off = !self.polls.wants(Source::Metrics);
         let state = self.told.source_state(Source::Metrics);
-        off || state == Some(SourceState::Ok)
+        // One that has seen every channel and endpoint there is.
+        let since = self.polls.media.added_at();
+        let whole = self.polls.metrics.good_from >= Some(since);
+        off || state == Some(SourceState::Ok) && whole
     }
 }

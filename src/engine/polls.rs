@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::cycle::{Batch, Cycle};
+use super::media::Media;
 use super::meter::LIST_INTERVAL;
 use super::timer::Timer;
 use super::{Effect, Engine, Job, Now, Outcome, Polled, Settings};
 use crate::state::alarms::AlarmChanges;
 use crate::state::fault::{Fault, FaultKind};
-use crate::state::inventory::InventoryChanges;
 use crate::state::measure::Resource;
-use crate::state::polled::{self, PolledAlarm};
+use crate::state::polled::PolledAlarm;
 use crate::state::source::{Source, SourceState};
 use crate::state::time::{Minute, Mono};
 use crate::state::tracks::{self, Pace};
@@ -23,7 +23,7 @@ const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Timers, and the metric poll that is under way.
 #[derive(Debug)]
 pub struct Polls {
-    inventory: Timer,
+    pub(super) media: Media,
     alarms: Timer,
     pub(super) metrics: Timer,
     pub(super) cycle: Option<Cycle>,
@@ -46,9 +46,9 @@ impl Polls {
     pub(super) fn new(settings: &Settings, now: Now) -> Polls {
         let wish = &settings.wish;
         let alarms_wanted = wish.alarms != AlarmsKept::Off || !wish.alarm_include.is_empty();
-        let metrics_wanted = settings.watches_v1 && wish.level != MetricsLevel::Off;
+        let metrics_wanted = !settings.apis.is_empty() && wish.level != MetricsLevel::Off;
         Polls {
-            inventory: Timer::new(settings.watches_v1, settings.inventory_interval, now.mono),
+            media: Media::new(settings, now),
             alarms: Timer::new(alarms_wanted, settings.alarms_interval, now.mono),
             metrics: Timer::new(metrics_wanted, wish.metrics_interval, now.mono),
             cycle: None,
@@ -72,7 +72,7 @@ impl Polls {
     pub(super) fn deadline(&self, metrics_from: Option<Mono>) -> Option<Mono> {
         let metrics = self.metrics.next().zip(metrics_from);
         let metrics = metrics.map(|(due, from)| due.max(from));
-        let timers = [self.inventory.next(), self.alarms.next(), metrics];
+        let timers = [self.media.deadline(), self.alarms.next(), metrics];
         let polls = timers.into_iter().flatten();
         let interval = self.metrics.interval;
         // While the clock is wrong nothing is asked, so nothing comes after what goes out.
@@ -83,7 +83,7 @@ impl Polls {
 
     pub(super) fn wants(&self, source: Source) -> bool {
         match source {
-            Source::MediaPackage => self.inventory.due.is_some(),
+            Source::MediaPackage => self.media.is_wanted(),
             Source::Metrics => self.metrics.due.is_some(),
             Source::Alarms => self.alarms.due.is_some(),
             Source::Sns => self.listens,
@@ -95,23 +95,23 @@ impl Polls {
         match source {
             Source::Metrics => self.metrics.interval,
             Source::Alarms => self.alarms.interval,
-            _ => self.inventory.interval,
+            _ => self.media.interval(),
         }
     }
 
     /// Makes inventory and alarms due now, and metrics where they are allowed.
     pub(super) fn hasten(&mut self, now: Mono, metrics: bool) {
-        let metrics = metrics.then_some(&mut self.metrics);
-        let timers = [Some(&mut self.inventory), Some(&mut self.alarms), metrics];
-        for timer in timers.into_iter().flatten() {
-            timer.due = timer.due.and(Some(now));
+        self.media.hasten(now);
+        self.alarms.hasten(now);
+        if metrics {
+            self.metrics.hasten(now);
         }
     }
 
     /// Makes a source due because AWS told that it has news, at most once in a while.
     pub(super) fn wake(&mut self, source: Source, now: Mono) {
         match source {
-            Source::MediaPackage => self.inventory.wake(now),
+            Source::MediaPackage => self.media.wake(now),
             Source::Alarms => self.alarms.wake(now),
             Source::Metrics | Source::Sns | Source::Sqs => {}
         }
@@ -144,10 +144,7 @@ impl Engine {
         if self.stopping.is_some() || self.waits_for_clock(now) {
             return;
         }
-        if self.polls.inventory.is_due(now.mono) {
-            self.polls.inventory.busy = true;
-            self.effects.push(Effect::Poll(Job::Inventory));
-        }
+        self.advance_media(now);
         if self.polls.alarms.is_due(now.mono) {
             self.polls.alarms.busy = true;
             self.effects.push(Effect::Poll(Job::Alarms));
@@ -160,13 +157,14 @@ impl Engine {
     }
 
     /// From when on metrics may be asked. Without channels there is nothing to measure: the
-    /// first listing starts them; and they give the first session a moment to come about.
+    /// first listings start them; and they give the first session a moment to come about.
     pub(super) fn metrics_begin_at(&self) -> Option<Mono> {
         let from = match self.broker.had_session {
             true => self.began,
             false => self.began.after(self.settings.first_session_wait),
         };
-        (self.inventory.listings() > 0).then_some(from)
+        self.is_overview_known()
+            .then(|| from.max(self.polls.media.first_filled_at()))
     }
 
     /// A clock before the program's own date cannot do TLS. Said once, and waited out.
@@ -187,17 +185,14 @@ impl Engine {
                     self.told.source(source).failed(fault.clone(), now.wall);
                 }
             }
+            self.polls.media.fail(&fault, now.wall);
             self.told.agent_changed = true;
         }
         if wrong {
-            let again = Some(now.mono.after(CLOCK_CHECK_INTERVAL));
-            for timer in [
-                &mut self.polls.inventory,
-                &mut self.polls.metrics,
-                &mut self.polls.alarms,
-            ] {
-                timer.due = timer.due.and(again);
-            }
+            let again = now.mono.after(CLOCK_CHECK_INTERVAL);
+            self.polls.media.hold_until(again);
+            self.polls.metrics.hasten(again);
+            self.polls.alarms.hasten(again);
         } else if self.polls.clock_was_wrong {
             self.log(log::Level::Info, "the clock is right now");
             self.started_at = now.wall;
@@ -217,19 +212,21 @@ impl Engine {
         let random = self.rng.f64();
         let (began, took) = (polled.began, polled.took);
         let source = match &polled.outcome {
-            Outcome::Inventory(_) => Source::MediaPackage,
+            Outcome::Inventory(_)
+            | Outcome::ListV2(_)
+            | Outcome::Details(_)
+            | Outcome::Harvest(..)
+            | Outcome::Vod(_) => Source::MediaPackage,
             Outcome::Series(_) | Outcome::Metrics(..) => Source::Metrics,
             Outcome::Alarms(_) => Source::Alarms,
         };
         self.told.source(source).requests += polled.requests;
         match polled.outcome {
-            Outcome::Inventory(result) => {
-                self.polls
-                    .inventory
-                    .ended(began, now.mono, result.is_ok(), random);
-                let result = result.map(|listing| self.take_inventory(now, listing));
-                self.note(now, source, result, took);
-            }
+            Outcome::Inventory(_)
+            | Outcome::ListV2(_)
+            | Outcome::Details(_)
+            | Outcome::Harvest(..)
+            | Outcome::Vod(_) => self.media_polled(now, polled.outcome, began, took),
             Outcome::Alarms(result) => {
                 self.polls
                     .alarms
@@ -287,64 +284,6 @@ impl Engine {
                 );
             }
             None => self.log(log::Level::Info, format!("{}: works", source.as_str())),
-        }
-    }
-
-    fn take_inventory(&mut self, now: Now, listing: polled::Inventory) {
-        let first = self.inventory.listings() == 0;
-        let changes = self.inventory.apply(listing, &self.settings.wish);
-        self.show_inventory(&changes);
-        if !first {
-            self.tell_inventory(now, &changes);
-        }
-        let moved = !changes.channels.added.is_empty()
-            || !changes.channels.removed.is_empty()
-            || !changes.endpoints.added.is_empty()
-            || !changes.endpoints.removed.is_empty();
-        if moved {
-            self.polls.list_due = None;
-        }
-        if !changes.channels.is_empty() || !changes.endpoints.is_empty() {
-            for key in self.alarms.reassign(&self.inventory) {
-                self.outbox.touch(Topic::Alarm(key));
-            }
-        }
-        for id in &changes.channels.removed {
-            self.tracks.forget(&Resource::Channel(id.clone()));
-        }
-        for id in &changes.endpoints.removed {
-            self.tracks.forget(&Resource::Endpoint(id.clone()));
-        }
-        self.told.review_all = true;
-    }
-
-    fn show_inventory(&mut self, changes: &InventoryChanges) {
-        for id in changes
-            .channels
-            .added
-            .iter()
-            .chain(&changes.channels.changed)
-        {
-            self.outbox.touch(Topic::Channel(id.clone()));
-        }
-        for id in changes
-            .endpoints
-            .added
-            .iter()
-            .chain(&changes.endpoints.changed)
-        {
-            self.outbox.touch(Topic::Endpoint(id.clone()));
-        }
-        for id in &changes.channels.removed {
-            self.outbox.remove(&Topic::Channel(id.clone()));
-            self.outbox.remove(&Topic::Health(id.clone()));
-            self.outbox
-                .remove(&Topic::Metrics(Resource::Channel(id.clone())));
-        }
-        for id in &changes.endpoints.removed {
-            self.outbox.remove(&Topic::Endpoint(id.clone()));
-            self.outbox
-                .remove(&Topic::Metrics(Resource::Endpoint(id.clone())));
         }
     }
 

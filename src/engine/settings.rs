@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::state::apis::MediaApi;
 use crate::state::time::UnixMs;
 use crate::state::wish::Wish;
 
@@ -18,8 +19,11 @@ pub struct Settings {
     pub instance: String,
     /// What is watched.
     pub wish: Wish,
-    /// Whether MediaPackage v1 is asked, and CloudWatch for its metrics.
-    pub watches_v1: bool,
+    /// The MediaPackage APIs that are asked, and CloudWatch for their metrics.
+    pub apis: Vec<MediaApi>,
+    /// So many failed tries to get a resource of v2 by itself before it is shown without what
+    /// only that tells.
+    pub detail_tries: u32,
     /// Topics whose messages the listener takes; none: there is no listener.
     pub topic_arns: Vec<String>,
     /// Time between two inventory polls.

@@ -23,6 +23,9 @@ pub(super) struct Timer {
     phased: bool,
     /// When news last made it due.
     woken: Option<Mono>,
+    asked: bool,
+    /// When the last good poll began.
+    pub(super) good_from: Option<Mono>,
 }
 
 impl Timer {
@@ -34,6 +37,8 @@ impl Timer {
             failures: 0,
             phased: false,
             woken: None,
+            asked: false,
+            good_from: None,
         }
     }
 
@@ -51,6 +56,21 @@ impl Timer {
         self.due = self.due.map(|due| if self.busy { at } else { due.min(at) });
     }
 
+    /// Whether a poll has ended.
+    pub(super) fn was_asked(&self) -> bool {
+        self.asked
+    }
+
+    /// It is due now.
+    pub(super) fn hasten(&mut self, now: Mono) {
+        self.due = self.due.and(Some(now));
+    }
+
+    /// It is not due before.
+    pub(super) fn rest_until(&mut self, at: Mono) {
+        self.due = self.due.map(|due| due.max(at));
+    }
+
     /// When the next poll is due, where none is under way.
     pub(super) fn next(&self) -> Option<Mono> {
         self.due.filter(|_| !self.busy)
@@ -63,6 +83,8 @@ impl Timer {
     /// Chooses the next moment, after a poll that began at `began` has ended.
     pub(super) fn ended(&mut self, began: Mono, now: Mono, good: bool, random: f64) {
         self.busy = false;
+        self.asked = true;
+        self.good_from = if good { Some(began) } else { self.good_from };
         self.failures = if good { 0 } else { self.failures + 1 };
         let wait = match (good, self.phased) {
             (false, _) => {

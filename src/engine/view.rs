@@ -7,7 +7,6 @@ use super::meter;
 use super::{Engine, Now};
 use crate::state::alarms::AlarmChange;
 use crate::state::health::{self, Evidence, Health, Ingest, Light};
-use crate::state::inventory::InventoryChanges;
 use crate::state::measure::Resource;
 use crate::state::model::{Channel, Id, account_of};
 use crate::state::push::Passed;
@@ -15,7 +14,7 @@ use crate::state::source::{Source, SourceState, SourceStatus};
 use crate::state::time::{Mono, UnixMs};
 use crate::topics::event::Happening;
 use crate::topics::report::{self, AgentHealth, Sources, Summary};
-use crate::topics::{OFFLINE, ONLINE, Topic, payload};
+use crate::topics::{OFFLINE, ONLINE, Topic, media, payload};
 
 /// How often what changes by time alone is looked at: freshness, health, stale sources.
 const REVIEW_INTERVAL: Duration = Duration::from_secs(5);
@@ -103,6 +102,7 @@ impl Engine {
             self.review_sources(now);
             self.log_refusals(now);
             self.expire_alarms(now);
+            self.expire_jobs(now);
         }
         self.show_pushes(now);
         if due || std::mem::take(&mut self.told.review_all) {
@@ -181,7 +181,7 @@ impl Engine {
 
     fn review_summary(&mut self, now: Now) {
         // A listing that failed tells nothing: what the broker holds from before stays.
-        if self.inventory.listings() == 0 {
+        if !self.is_overview_known() {
             return;
         }
         let health: Vec<(&Id, &Health)> = self
@@ -215,11 +215,12 @@ impl Engine {
         let region = self.alarms.iter().map(|(_, alarm)| alarm);
         let region = region.filter(|a| a.state == "ALARM" && a.channel_id.is_none());
         let region = region.map(|alarm| format!("Alarm {} is in ALARM.", alarm.name));
+        let (channels, endpoints) = self.inventory.counts();
         let summary = Summary {
             health: light,
             reasons: reasons.chain(region).take(3).collect(),
-            channels: self.inventory.channels().count(),
-            endpoints: self.inventory.endpoints().count(),
+            channels,
+            endpoints,
             lost: lost.map(|(id, _)| (*id).clone()).collect(),
             active,
             egress_bits_per_second: egress.map(|bytes| (bytes * 8.0 / 60.0).round() as i64),
@@ -257,6 +258,20 @@ impl Engine {
                 Some(payload::channel(channel, self.inventory.endpoints_of(id)))
             }
             Topic::Endpoint(id) => self.inventory.endpoint(id).map(payload::endpoint),
+            Topic::ChannelGroup(id) => {
+                let group = self.inventory.group(id)?;
+                Some(media::channel_group(group, self.inventory.channels_of(id)))
+            }
+            Topic::PackagingGroup(id) => {
+                let group = self.inventory.packaging_group(id)?;
+                let configurations = self.inventory.configurations_of(id);
+                Some(media::packaging_group(group, configurations))
+            }
+            Topic::PackagingConfiguration(id) => {
+                let configuration = self.inventory.packaging_configuration(id)?;
+                Some(media::packaging_configuration(configuration))
+            }
+            Topic::HarvestJob(id) => self.harvest.get(id).map(media::harvest_job),
             Topic::Alarm(key) => self.alarms.get(key).map(payload::alarm),
             Topic::Health(id) => Some(payload::health(
                 self.inventory.channel(id)?,
@@ -293,6 +308,7 @@ impl Engine {
             health,
             reasons,
             sources: &self.told.sources,
+            apis: &self.polls.media.apis,
             clock_offset_seconds: self
                 .told
                 .shown_offset_ms
@@ -322,6 +338,7 @@ impl Engine {
         if let Some(fault) = &self.polls.list_fault {
             reasons.push(format!("metrics: the list of series: {fault}"));
         }
+        reasons.extend(self.polls.media.complaints.reasons());
         reasons.extend(self.pushes.complaint());
         let health = match (failing, starting) {
             (0, 0) if reasons.is_empty() => AgentHealth::Ok,
@@ -337,10 +354,14 @@ impl Engine {
     pub(super) fn account_id(&self) -> Option<&str> {
         let channels = self.inventory.channels().filter_map(|c| c.arn.as_deref());
         let endpoints = self.inventory.endpoints().filter_map(|e| e.arn.as_deref());
+        let groups = self.inventory.groups().filter_map(|g| g.arn.as_deref());
+        let packaging = self.inventory.packaging_groups();
+        let packaging = packaging.filter_map(|g| g.arn.as_deref());
         // A notification may be of another account; what a poll lists is ours.
         let listed = self.alarms.iter().filter(|(_, alarm)| alarm.listed);
         let alarms = listed.map(|(_, alarm)| alarm.arn.as_str());
-        channels.chain(endpoints).chain(alarms).find_map(account_of)
+        let media = channels.chain(endpoints).chain(groups).chain(packaging);
+        media.chain(alarms).find_map(account_of)
     }
 
     fn render_stats(&self, now: Now) -> String {
@@ -371,10 +392,22 @@ impl Engine {
             .collect()
     }
 
+    /// Whether all that is wanted has been asked once, and nothing is under way.
+    pub fn has_all(&self) -> bool {
+        let media = &self.polls.media;
+        self.all_asked() && media.has_had_its_say(self.inventory.waiting())
+    }
+
+    /// Whether resources are listed that will be shown once they were got by themselves.
+    pub fn awaits_details(&self) -> bool {
+        self.polls.media.awaits_details(self.inventory.waiting())
+    }
+
     /// Whether every source that is wanted has been asked once.
-    pub fn all_asked(&self) -> bool {
+    pub(super) fn all_asked(&self) -> bool {
         let mut asked = self.told.sources.iter().filter(|(s, _)| !s.is_pushed());
-        asked.all(|(_, status)| status.state == SourceState::Off || status.polls > 0)
+        let apis = self.polls.media.apis.all_asked();
+        apis && asked.all(|(_, status)| status.state == SourceState::Off || status.polls > 0)
     }
 
     /// The faults of the sources that fail.
@@ -395,58 +428,6 @@ impl Engine {
         }
         self.log(log::Level::Info, "a refresh was asked for");
         self.polls.hasten(now.mono, metrics);
-    }
-
-    pub(super) fn tell_inventory(&mut self, now: Now, changes: &InventoryChanges) {
-        let rows = [
-            (
-                "channel_added",
-                "Channel",
-                "appeared",
-                &changes.channels.added,
-            ),
-            (
-                "channel_removed",
-                "Channel",
-                "is gone",
-                &changes.channels.removed,
-            ),
-            (
-                "endpoint_added",
-                "Origin endpoint",
-                "appeared",
-                &changes.endpoints.added,
-            ),
-            (
-                "endpoint_removed",
-                "Origin endpoint",
-                "is gone",
-                &changes.endpoints.removed,
-            ),
-        ];
-        for (event_type, kind, what, ids) in rows {
-            for id in ids {
-                let of_channel = event_type.starts_with("channel");
-                let owner = self
-                    .inventory
-                    .endpoint(id)
-                    .and_then(|e| e.channel_id.clone())
-                    .or_else(|| changes.channel_of_removed.get(id).cloned());
-                self.tell(Happening {
-                    id: None,
-                    detail: None,
-                    event_type,
-                    time: self.aws_now(now),
-                    source: Source::MediaPackage.as_str(),
-                    channel_id: if of_channel { Some(id.clone()) } else { owner },
-                    endpoint_id: (!of_channel).then(|| id.clone()),
-                    alarm: None,
-                    state: None,
-                    previous_state: None,
-                    summary: format!("{kind} {id} {what}."),
-                });
-            }
-        }
     }
 
     pub(super) fn tell_alarms(&mut self, now: Now, changes: &[AlarmChange]) {

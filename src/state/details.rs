@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use super::fault::FaultKind;
 use super::model::{Channel, ChannelGroup, Detail, Endpoint};
-use super::polled::{Got, Inventory, Listed, Listing, RESOURCES_MAX, Resource};
+use super::polled::{
+    Detailed, Got, Inventory, Known, Listed, Listing, RESOURCES_MAX, Resource, Row,
+};
 use super::time::{Mono, UnixMs};
 
 /// Resources of one batch. With [`BATCH_PAUSE`] at most ten are asked for in a second.
@@ -236,7 +238,8 @@ impl Details {
             FaultKind::Credentials
             | FaultKind::Throttled
             | FaultKind::Clock
-            | FaultKind::Network => {
+            | FaultKind::Network
+            | FaultKind::NoSuchHost => {
                 self.rests = self.rests.saturating_add(1);
                 self.rest_until = now.after(doubled(REST_FIRST, self.rests, REST_MAX));
                 self.end(now);
@@ -271,6 +274,48 @@ impl Details {
     /// picture made by [`Details::complete`] lacks what may have been shown before a restart.
     pub fn untried(&self) -> usize {
         self.held.values().filter(|held| !held.tried).count()
+    }
+
+    /// Whether all are left alone after a failure that has nothing to do with the resource.
+    pub fn is_resting(&self) -> bool {
+        self.rests > 0
+    }
+
+    /// Whether some could not be got at the last try, or all are left alone.
+    pub fn has_failures(&self) -> bool {
+        self.is_resting() || self.held.values().any(|held| held.failures > 0)
+    }
+
+    /// How much is known of a resource. After `tries` failed tries to get it what the listing
+    /// tells has to do.
+    fn known(&self, resource: &Resource, tries: u32) -> Known {
+        match self.held.get(resource) {
+            Some(held) if held.detail.is_some() => Known::Whole,
+            Some(held) if held.failures >= tries => Known::Listed,
+            _ => Known::Little,
+        }
+    }
+
+    /// The rows of a listing with everything that is known in detail. A resource that could
+    /// not be got `tries` times is taken as it is listed.
+    pub fn detailed(&self, listing: Listing, tries: u32) -> Detailed {
+        fn mark<T>(known: Vec<Known>, values: Vec<T>) -> Vec<Row<T>> {
+            let rows = values.into_iter().zip(known);
+            rows.map(|(value, known)| Row { value, known }).collect()
+        }
+        let known = |resource: &Resource| self.known(resource, tries);
+        let groups = listing.groups.iter().map(|row| known(&row.resource));
+        let groups: Vec<Known> = groups.collect();
+        let channels = listing.channels.iter().map(|row| known(&row.resource));
+        let channels: Vec<Known> = channels.collect();
+        let endpoints = listing.endpoints.iter().map(|row| known(&row.resource));
+        let endpoints: Vec<Known> = endpoints.collect();
+        let (all_groups, all) = self.complete(listing);
+        Detailed {
+            groups: mark(groups, all_groups),
+            channels: mark(channels, all.channels),
+            endpoints: mark(endpoints, all.endpoints),
+        }
     }
 
     /// The listing with everything that is known in detail.

@@ -13,8 +13,10 @@ pub enum FaultKind {
     Throttled,
     /// Our clock is too far from AWS's, or before the program was built.
     Clock,
-    /// No connection: DNS, TCP, TLS, proxy or a time-out.
+    /// No connection: TCP, TLS, proxy or a time-out.
     Network,
+    /// DNS does not know the name: the region has no such service, or DNS does not work.
+    NoSuchHost,
     /// AWS answered that it failed (5xx).
     Server,
     /// The request was refused as wrong (other 4xx).
@@ -23,6 +25,23 @@ pub enum FaultKind {
     Answer,
     /// The agent is stopping.
     Stopped,
+}
+
+impl FaultKind {
+    /// Whether the next call would fail in the same way, whatever it asks for.
+    pub fn concerns_all(self) -> bool {
+        match self {
+            FaultKind::Credentials
+            | FaultKind::Throttled
+            | FaultKind::Clock
+            | FaultKind::Network
+            | FaultKind::NoSuchHost
+            | FaultKind::Stopped => true,
+            FaultKind::Permission | FaultKind::Server | FaultKind::Refused | FaultKind::Answer => {
+                false
+            }
+        }
+    }
 }
 
 /// One failure: what happened, where, and what to do.

@@ -1,13 +1,20 @@
-//! The channels and origin endpoints we believe in, and what one more listing changes.
+//! The channels, origin endpoints and what else there is of MediaPackage that we believe in, and
+//! what one more listing changes.
 //!
-//! Only a complete listing gets here. What it lacks is gone only when the next complete
-//! listing lacks it too: AWS's lists are eventually consistent, and a topic that flickers
-//! would fire automations.
+//! Only a complete listing of one API gets here, and it says nothing of the others. What it
+//! lacks is gone only when the next complete listing of the same API lacks it too: AWS's lists
+//! are eventually consistent, and a topic that flickers would fire automations.
+//!
+//! A resource of v2 is listed before it is known in detail; until then it *waits*: it counts and
+//! is named by its channel and group, and it is not shown itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Channel, Endpoint, Id, PackagingConfiguration};
-use super::polled;
+use super::apis::MediaApi;
+use super::model::{
+    Api, Channel, ChannelGroup, Endpoint, Id, PackagingConfiguration, PackagingGroup,
+};
+use super::polled::{self, Detailed, Known, Row};
 use super::wish::Wish;
 
 /// Complete listings that must lack a resource before it counts as gone.
@@ -36,9 +43,18 @@ impl Changes {
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
     }
+
+    /// These changed too, but for those that were added.
+    fn also_changed(&mut self, ids: impl IntoIterator<Item = Id>) {
+        let added: BTreeSet<&Id> = self.added.iter().collect();
+        let more = ids.into_iter().filter(|id| !added.contains(id));
+        self.changed.extend(more);
+        self.changed.sort();
+        self.changed.dedup();
+    }
 }
 
-/// What one listing changed of channels and of endpoints.
+/// What one listing changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InventoryChanges {
     /// Channels; one is `changed` too when its set of endpoints changed.
@@ -47,80 +63,289 @@ pub struct InventoryChanges {
     pub endpoints: Changes,
     /// The channel of each endpoint that is gone, where it had one.
     pub channel_of_removed: BTreeMap<Id, Id>,
+    /// Channel groups; one is `changed` too when its set of channels changed.
+    pub groups: Changes,
+    /// Packaging groups; one is `changed` too when its set of configurations changed.
+    pub packaging_groups: Changes,
+    /// Packaging configurations.
+    pub packaging_configurations: Changes,
+    /// Channels and endpoints among those that were added that are no news: the first listing
+    /// of their API had them.
+    pub known_before: BTreeSet<Id>,
 }
 
-/// The channels and endpoints that are watched.
+/// Ids by the id of what they belong to, where there are any.
+type Members = BTreeMap<Id, Vec<Id>>;
+
+/// Everything that is watched.
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
     channels: BTreeMap<Id, Held<Channel>>,
     endpoints: BTreeMap<Id, Held<Endpoint>>,
-    /// Ids of the endpoints of each channel that has any.
-    by_channel: BTreeMap<Id, Vec<Id>>,
-    packaging: BTreeMap<Id, Held<PackagingConfiguration>>,
-    listings: u64,
+    groups: BTreeMap<Id, Held<ChannelGroup>>,
+    packaging_groups: BTreeMap<Id, Held<PackagingGroup>>,
+    packaging_configurations: BTreeMap<Id, Held<PackagingConfiguration>>,
+    /// Endpoints of each channel, those that wait too.
+    by_channel: Members,
+    /// Channels of each group, those that wait too.
+    by_group: Members,
+    /// Configurations of each packaging group.
+    by_packaging_group: Members,
+    waiting: Waiting,
+    listings: BTreeMap<MediaApi, u64>,
+}
+
+/// Resources of v2 that are listed and not shown yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Waiting {
+    groups: BTreeSet<Id>,
+    /// And the group of each.
+    channels: BTreeMap<Id, Option<Id>>,
+    /// And the channel of each.
+    endpoints: BTreeMap<Id, Option<Id>>,
+    /// Those that the first listing had.
+    known_before: BTreeSet<Id>,
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        self.groups.len() + self.channels.len() + self.endpoints.len()
+    }
+}
+
+fn group_of(channel: &Channel) -> Option<Id> {
+    channel.channel_group.as_deref().map(Id::from)
 }
 
 impl Inventory {
-    /// Takes a complete listing and tells what it changed.
+    /// Takes a complete listing of v1 and tells what it changed.
     pub fn apply(&mut self, listing: polled::Inventory, wish: &Wish) -> InventoryChanges {
-        self.listings += 1;
-        let channels = listing
+        let first = self.counted(MediaApi::V1);
+        let channels = listing.channels.into_iter();
+        let channels = channels.filter(|c| wish.takes_channel(&c.id));
+        let endpoints = listing.endpoints.into_iter();
+        let endpoints = endpoints.filter(|e| takes_endpoint(wish, e));
+        let of_v1 = Part {
+            channels: channels.map(|c| (c.id.clone(), Some(c))).collect(),
+            endpoints: endpoints.map(|e| (e.id.clone(), Some(e))).collect(),
+            groups: Vec::new(),
+        };
+        let mut changes = self.merge_live(Api::V1, of_v1, true);
+        if first {
+            let added = changes
+                .channels
+                .added
+                .iter()
+                .chain(&changes.endpoints.added);
+            changes.known_before = added.cloned().collect();
+        }
+        changes
+    }
+
+    /// Takes a complete listing of v2 and tells what it changed. What is not ready waits, or
+    /// stays as it was.
+    pub fn apply_v2(&mut self, listing: Detailed, wish: &Wish) -> InventoryChanges {
+        let first = self.counted(MediaApi::V2);
+        let before = std::mem::take(&mut self.waiting);
+        let mut waiting = Waiting::default();
+        for row in listing
+            .groups
+            .iter()
+            .filter(|row| row.known == Known::Little)
+        {
+            waiting.groups.insert(row.value.id.clone());
+        }
+        for channel in listing
             .channels
-            .into_iter()
-            .filter(|c| wish.takes_channel(&c.id));
-        let endpoints = listing
+            .iter()
+            .filter(|row| row.known == Known::Little)
+        {
+            let channel = &channel.value;
+            waiting
+                .channels
+                .insert(channel.id.clone(), group_of(channel));
+        }
+        for endpoint in listing
             .endpoints
-            .into_iter()
-            .filter(|e| match &e.channel_id {
-                Some(channel) => wish.takes_channel(channel),
-                None => true,
-            });
-        let (channels, _) = merge(&mut self.channels, channels.map(|c| (c.id.clone(), c)));
-        let (endpoints, gone) = merge(&mut self.endpoints, endpoints.map(|e| (e.id.clone(), e)));
+            .iter()
+            .filter(|row| row.known == Known::Little)
+        {
+            let Endpoint { id, channel_id, .. } = &endpoint.value;
+            waiting.endpoints.insert(id.clone(), channel_id.clone());
+        }
+        // What is held is shown, as it was.
+        waiting.groups.retain(|id| !self.groups.contains_key(id));
+        waiting
+            .channels
+            .retain(|id, _| !self.channels.contains_key(id));
+        waiting
+            .endpoints
+            .retain(|id, _| !self.endpoints.contains_key(id));
+        let channels = listing.channels.iter().map(|row| &row.value.id);
+        let endpoints = listing.endpoints.iter().map(|row| &row.value.id);
+        waiting.known_before = match first {
+            true => channels.chain(endpoints).cloned().collect(),
+            false => before.known_before,
+        };
+        self.waiting = waiting;
+        self.merge_v2(listing, wish, true)
+    }
+
+    /// Takes what became known in detail of some resources of the last listing of v2.
+    pub fn fill(&mut self, some: Detailed, wish: &Wish) -> InventoryChanges {
+        for row in some.groups.iter().filter(|row| row.known != Known::Little) {
+            self.waiting.groups.remove(&row.value.id);
+        }
+        for row in some
+            .channels
+            .iter()
+            .filter(|row| row.known != Known::Little)
+        {
+            self.waiting.channels.remove(&row.value.id);
+        }
+        for row in some
+            .endpoints
+            .iter()
+            .filter(|row| row.known != Known::Little)
+        {
+            self.waiting.endpoints.remove(&row.value.id);
+        }
+        self.merge_v2(some, wish, false)
+    }
+
+    fn merge_v2(&mut self, rows: Detailed, wish: &Wish, complete: bool) -> InventoryChanges {
+        let channels = rows.channels.into_iter();
+        let channels = channels.filter(|row| wish.takes_channel(&row.value.id));
+        let endpoints = rows.endpoints.into_iter();
+        let endpoints = endpoints.filter(|row| takes_endpoint(wish, &row.value));
+        let channel = |row: Row<Channel>| {
+            let id = row.value.id.clone();
+            let value = news(&self.channels, &id, row);
+            (id, value)
+        };
+        let endpoint = |row: Row<Endpoint>| {
+            let id = row.value.id.clone();
+            let value = news(&self.endpoints, &id, row);
+            (id, value)
+        };
+        let group = |row: Row<ChannelGroup>| {
+            let id = row.value.id.clone();
+            let value = news(&self.groups, &id, row);
+            (id, value)
+        };
+        let of_v2 = Part {
+            channels: channels.map(channel).collect(),
+            endpoints: endpoints.map(endpoint).collect(),
+            groups: rows.groups.into_iter().map(group).collect(),
+        };
+        let mut changes = self.merge_live(Api::V2, of_v2, complete);
+        let added = changes
+            .channels
+            .added
+            .iter()
+            .chain(&changes.endpoints.added);
+        let known = added.filter(|id| self.waiting.known_before.remove(*id));
+        changes.known_before = known.cloned().collect();
+        if self.waiting.len() == 0 {
+            self.waiting.known_before.clear();
+        }
+        changes
+    }
+
+    /// Takes a complete listing of VOD and tells what it changed.
+    pub fn apply_vod(&mut self, vod: polled::Vod) -> InventoryChanges {
+        self.counted(MediaApi::Vod);
+        let groups = vod.groups.into_iter().map(|g| (g.id.clone(), Some(g)));
+        let (groups, _) = merge(&mut self.packaging_groups, groups, |_| true, true);
+        let rows = vod.configurations.into_iter();
+        let rows = rows.map(|c| (c.id.clone(), Some(c)));
+        let held = &mut self.packaging_configurations;
+        let (packaging_configurations, _) = merge(held, rows, |_| true, true);
+        let mut changes = InventoryChanges {
+            packaging_groups: groups,
+            packaging_configurations,
+            ..InventoryChanges::default()
+        };
+        if !changes.packaging_configurations.is_empty() {
+            let all = self.packaging_configurations.iter();
+            let now = members(all.map(|(id, held)| (id, held.value.packaging_group_id.as_ref())));
+            let moved = replace(&mut self.by_packaging_group, now);
+            let moved = moved.filter(|id| self.packaging_groups.contains_key(id));
+            changes.packaging_groups.also_changed(moved);
+        }
+        changes
+    }
+
+    /// Counts a complete listing. True for the first.
+    fn counted(&mut self, api: MediaApi) -> bool {
+        let listings = self.listings.entry(api).or_default();
+        *listings += 1;
+        *listings == 1
+    }
+
+    fn merge_live(&mut self, api: Api, part: Part, complete: bool) -> InventoryChanges {
+        let Part {
+            channels,
+            endpoints,
+            groups,
+        } = part;
+        let mine = |c: &Channel| c.api == api;
+        let (channels, _) = merge(&mut self.channels, channels, mine, complete);
+        let mine = |e: &Endpoint| e.api == api;
+        let (endpoints, gone) = merge(&mut self.endpoints, endpoints, mine, complete);
+        let of_v2 = |_: &ChannelGroup| api == Api::V2;
+        let (groups, _) = merge(&mut self.groups, groups, of_v2, complete);
         let owner = |e: Endpoint| Some((e.id, e.channel_id?));
         let mut changes = InventoryChanges {
             channels,
             endpoints,
+            groups,
             channel_of_removed: gone.into_iter().filter_map(owner).collect(),
+            ..InventoryChanges::default()
         };
-        if changes.endpoints.is_empty() {
-            return changes;
+        if !changes.endpoints.is_empty() || api == Api::V2 {
+            let held = self.endpoints.iter();
+            let held = held.map(|(id, held)| (id, held.value.channel_id.as_ref()));
+            let waiting = self.waiting.endpoints.iter();
+            let now = members(held.chain(waiting.map(|(id, of)| (id, of.as_ref()))));
+            let moved = replace(&mut self.by_channel, now);
+            let moved = moved.filter(|id| self.channels.contains_key(id));
+            changes.channels.also_changed(moved);
         }
-        for id in self.regroup() {
-            if self.channels.contains_key(&id) && !changes.channels.added.contains(&id) {
-                changes.channels.changed.push(id);
-            }
+        if api == Api::V2 {
+            let held = self.channels.iter();
+            let held: Vec<_> = held.map(|(id, held)| (id, group_of(&held.value))).collect();
+            let held = held.iter().map(|(id, of)| (*id, of.as_ref()));
+            let waiting = self.waiting.channels.iter();
+            let now = members(held.chain(waiting.map(|(id, of)| (id, of.as_ref()))));
+            let moved = replace(&mut self.by_group, now);
+            let moved = moved.filter(|id| self.groups.contains_key(id));
+            changes.groups.also_changed(moved);
         }
-        changes.channels.changed.sort();
-        changes.channels.changed.dedup();
         changes
     }
 
-    /// Takes a complete listing of VOD and tells what it changed of packaging configurations.
-    pub fn apply_vod(&mut self, vod: polled::Vod) -> Changes {
-        let listed = vod.configurations.into_iter().map(|p| (p.id.clone(), p));
-        merge(&mut self.packaging, listed).0
-    }
-
-    /// Builds `by_channel` anew and tells the channels whose set of endpoints changed.
-    fn regroup(&mut self) -> BTreeSet<Id> {
-        let mut groups: BTreeMap<Id, Vec<Id>> = BTreeMap::new();
-        for (id, held) in &self.endpoints {
-            if let Some(channel) = &held.value.channel_id {
-                groups.entry(channel.clone()).or_default().push(id.clone());
-            }
-        }
-        let old = std::mem::replace(&mut self.by_channel, groups);
-        let ids: BTreeSet<&Id> = old.keys().chain(self.by_channel.keys()).collect();
-        ids.into_iter()
-            .filter(|id| old.get(*id) != self.by_channel.get(*id))
-            .cloned()
-            .collect()
-    }
-
-    /// Complete listings taken so far.
+    /// Complete listings of channels and endpoints taken so far, of v1 and v2 together.
     pub fn listings(&self) -> u64 {
-        self.listings
+        self.listings_of(MediaApi::V1) + self.listings_of(MediaApi::V2)
+    }
+
+    /// Complete listings of one API taken so far.
+    pub fn listings_of(&self, api: MediaApi) -> u64 {
+        self.listings.get(&api).copied().unwrap_or(0)
+    }
+
+    /// Resources of v2 that are listed and not shown yet.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// How many channels and endpoints there are, those that wait too.
+    pub fn counts(&self) -> (usize, usize) {
+        (
+            self.channels.len() + self.waiting.channels.len(),
+            self.endpoints.len() + self.waiting.endpoints.len(),
+        )
     }
 
     /// All channels in order of their ids.
@@ -142,6 +367,22 @@ impl Inventory {
         self.endpoints.values().map(|held| &held.value)
     }
 
+    /// All channel groups of v2 in order of their names.
+    pub fn groups(&self) -> impl Iterator<Item = &ChannelGroup> {
+        self.groups.values().map(|held| &held.value)
+    }
+
+    /// All packaging groups of VOD in order of their ids.
+    pub fn packaging_groups(&self) -> impl Iterator<Item = &PackagingGroup> {
+        self.packaging_groups.values().map(|held| &held.value)
+    }
+
+    /// All packaging configurations of VOD in order of their ids.
+    pub fn packaging_configurations(&self) -> impl Iterator<Item = &PackagingConfiguration> {
+        let held = self.packaging_configurations.values();
+        held.map(|held| &held.value)
+    }
+
     /// The channel of this id.
     pub fn channel(&self, id: &str) -> Option<&Channel> {
         self.channels.get(id).map(|held| &held.value)
@@ -152,44 +393,114 @@ impl Inventory {
         self.endpoints.get(id).map(|held| &held.value)
     }
 
-    /// All packaging configurations in order of their ids.
-    pub fn packaging_configurations(&self) -> impl Iterator<Item = &PackagingConfiguration> {
-        self.packaging.values().map(|held| &held.value)
+    /// The channel group of this name.
+    pub fn group(&self, id: &str) -> Option<&ChannelGroup> {
+        self.groups.get(id).map(|held| &held.value)
+    }
+
+    /// The packaging group of this id.
+    pub fn packaging_group(&self, id: &str) -> Option<&PackagingGroup> {
+        self.packaging_groups.get(id).map(|held| &held.value)
     }
 
     /// The packaging configuration of this id.
     pub fn packaging_configuration(&self, id: &str) -> Option<&PackagingConfiguration> {
-        self.packaging.get(id).map(|held| &held.value)
+        let held = self.packaging_configurations.get(id);
+        held.map(|held| &held.value)
     }
 
-    /// Ids of a channel's endpoints, in order.
+    /// Ids of a channel's endpoints, in order, those that wait too.
     pub fn endpoints_of(&self, channel: &str) -> &[Id] {
         self.by_channel.get(channel).map_or(&[], Vec::as_slice)
     }
+
+    /// Ids of a channel group's channels, in order, those that wait too.
+    pub fn channels_of(&self, group: &str) -> &[Id] {
+        self.by_group.get(group).map_or(&[], Vec::as_slice)
+    }
+
+    /// Ids of a packaging group's configurations, in order.
+    pub fn configurations_of(&self, group: &str) -> &[Id] {
+        let ids = self.by_packaging_group.get(group);
+        ids.map_or(&[], Vec::as_slice)
+    }
 }
 
-/// Replaces what is held by what was listed; what was not listed twice goes and is returned.
+/// Rows of one live API: a value, or none for what is listed and not to be shown yet.
+struct Part {
+    channels: Vec<(Id, Option<Channel>)>,
+    endpoints: Vec<(Id, Option<Endpoint>)>,
+    groups: Vec<(Id, Option<ChannelGroup>)>,
+}
+
+/// What a row changes, if anything: what is shown whole is not replaced by less.
+fn news<T>(held: &BTreeMap<Id, Held<T>>, id: &Id, row: Row<T>) -> Option<T> {
+    let shown = held.contains_key(id);
+    let takes = match row.known {
+        Known::Little => false,
+        Known::Listed => !shown,
+        Known::Whole => true,
+    };
+    takes.then_some(row.value)
+}
+
+/// Endpoints follow their channel.
+fn takes_endpoint(wish: &Wish, endpoint: &Endpoint) -> bool {
+    let channel = endpoint.channel_id.as_deref();
+    channel.is_none_or(|channel| wish.takes_channel(channel))
+}
+
+fn members<'a>(pairs: impl Iterator<Item = (&'a Id, Option<&'a Id>)>) -> Members {
+    let mut members = Members::new();
+    for (id, of) in pairs {
+        if let Some(of) = of {
+            members.entry(of.clone()).or_default().push(id.clone());
+        }
+    }
+    members.values_mut().for_each(|ids| ids.sort_unstable());
+    members
+}
+
+/// Tells the owners whose set of members changed.
+fn replace(held: &mut Members, now: Members) -> impl Iterator<Item = Id> + use<> {
+    let old = std::mem::replace(held, now);
+    let owners: BTreeSet<&Id> = old.keys().chain(held.keys()).collect();
+    let moved = owners
+        .into_iter()
+        .filter(|id| old.get(*id) != held.get(*id));
+    let moved: Vec<Id> = moved.cloned().collect();
+    moved.into_iter()
+}
+
+/// Replaces what is held by what was listed; of a complete listing what it lacks for the second
+/// time goes and is returned. Only what is `mine` is touched: an id that another API has is its.
 fn merge<T: PartialEq>(
     held: &mut BTreeMap<Id, Held<T>>,
-    listed: impl Iterator<Item = (Id, T)>,
+    rows: impl IntoIterator<Item = (Id, Option<T>)>,
+    mine: impl Fn(&T) -> bool,
+    complete: bool,
 ) -> (Changes, Vec<T>) {
     let mut changes = Changes::default();
-    for entry in held.values_mut() {
-        entry.absences += 1;
+    if complete {
+        for entry in held.values_mut().filter(|entry| mine(&entry.value)) {
+            entry.absences += 1;
+        }
     }
-    for (id, value) in listed {
-        match held.get_mut(&id) {
-            Some(entry) => {
+    for (id, value) in rows {
+        match (held.get_mut(&id), value) {
+            (Some(entry), _) if !mine(&entry.value) => {}
+            (Some(entry), value) => {
                 entry.absences = 0;
-                if entry.value != value {
+                if let Some(value) = value.filter(|value| entry.value != *value) {
                     entry.value = value;
                     changes.changed.push(id);
                 }
             }
-            None => {
+            (None, Some(value)) => {
                 held.insert(id.clone(), Held { value, absences: 0 });
                 changes.added.push(id);
             }
+            (None, None) => {}
         }
     }
     let gone = held.extract_if(.., |_, entry| entry.absences >= ABSENCES_BEFORE_GONE);
@@ -197,3 +508,6 @@ fn merge<T: PartialEq>(
     changes.removed = removed;
     (changes, values)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,13 @@
 
 pub mod alarms;
 pub mod answer;
+pub mod apis;
 pub mod catalogue;
 pub mod details;
 pub mod fault;
+pub mod gather;
 pub mod glob;
+pub mod harvest;
 pub mod health;
 pub mod inventory;
 pub mod measure;

@@ -92,6 +92,37 @@ impl Listing {
     }
 }
 
+/// A row of v2 with what is known in detail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row<T> {
+    /// What is known of it.
+    pub value: T,
+    /// Whether that is enough to show it.
+    pub known: Known,
+}
+
+/// How much is known of a resource of v2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// What its listing tells, and it will be known better: not enough to show it.
+    Little,
+    /// What its listing tells, and more is not to be had now: enough where nothing is shown.
+    Listed,
+    /// All.
+    Whole,
+}
+
+/// Rows of v2 with what is known in detail: of a whole listing, or a few of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Detailed {
+    /// Channel groups.
+    pub groups: Vec<Row<ChannelGroup>>,
+    /// Channels.
+    pub channels: Vec<Row<Channel>>,
+    /// Origin endpoints.
+    pub endpoints: Vec<Row<Endpoint>>,
+}
+
 /// A resource of v2 that was got by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Got {

@@ -135,9 +135,20 @@ impl SourceStatus {
         }
     }
 
+    /// Counts a poll of a part of it, which alone does not decide how it does.
+    pub fn count(&mut self, good: bool) {
+        self.polls += 1;
+        self.failures += u64::from(!good);
+    }
+
     /// Notes a good poll. True when that is news.
     pub fn succeeded(&mut self, now: UnixMs, mono: Mono) -> bool {
-        self.polls += 1;
+        self.count(true);
+        self.works(now, mono)
+    }
+
+    /// Notes that it works. True when that is news.
+    pub fn works(&mut self, now: UnixMs, mono: Mono) -> bool {
         self.last_success_at = Some(now);
         self.last_success = Some(mono);
         self.turn(SourceState::Ok, None, now)
@@ -145,8 +156,12 @@ impl SourceStatus {
 
     /// Notes a failed poll. True when the reader does not know it yet.
     pub fn failed(&mut self, fault: Fault, now: UnixMs) -> bool {
-        self.polls += 1;
-        self.failures += 1;
+        self.count(false);
+        self.fails(fault, now)
+    }
+
+    /// Notes that it does not work. True when the reader does not know it yet.
+    pub fn fails(&mut self, fault: Fault, now: UnixMs) -> bool {
         self.turn(SourceState::Failing, Some(fault), now)
     }
 

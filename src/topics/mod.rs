@@ -2,6 +2,7 @@
 //! of state. This is the only place that writes a topic or a payload.
 
 pub mod event;
+pub mod media;
 pub mod memory;
 pub mod name;
 pub mod payload;

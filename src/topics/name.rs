@@ -21,10 +21,18 @@ pub enum Topic {
     Agent,
     /// `summary`
     Summary,
+    /// `channel_group/<id>`
+    ChannelGroup(Id),
     /// `channel/<id>`
     Channel(Id),
     /// `endpoint/<id>`
     Endpoint(Id),
+    /// `packaging_group/<id>`
+    PackagingGroup(Id),
+    /// `packaging_configuration/<id>`
+    PackagingConfiguration(Id),
+    /// `harvest_job/<id>`
+    HarvestJob(Id),
     /// `alarm/<name>`, by the key under which it is held
     Alarm(Id),
     /// `sns/subscription/<account>.<topic name>`
@@ -67,8 +75,12 @@ impl Names {
             Topic::Source(source) => self.below(&format!("source/{}", source.as_str())),
             Topic::Agent => self.below("agent"),
             Topic::Summary => self.below("summary"),
-            Topic::Channel(id) => self.below(&format!("channel/{}", level(id))),
-            Topic::Endpoint(id) => self.below(&format!("endpoint/{}", level(id))),
+            Topic::ChannelGroup(id) => self.one("channel_group", id),
+            Topic::Channel(id) => self.one("channel", id),
+            Topic::Endpoint(id) => self.one("endpoint", id),
+            Topic::PackagingGroup(id) => self.one("packaging_group", id),
+            Topic::PackagingConfiguration(id) => self.one("packaging_configuration", id),
+            Topic::HarvestJob(id) => self.one("harvest_job", id),
             Topic::Alarm(key) => self.below(&format!("alarm/{}", alarm_level(key))),
             Topic::Subscription(name) => self.below(&format!("sns/subscription/{}", level(name))),
             Topic::Messages => self.below("sns/messages"),
@@ -97,6 +109,10 @@ impl Names {
     /// `command/refresh`, subscribed.
     pub fn refresh(&self) -> String {
         self.below("command/refresh")
+    }
+
+    fn one(&self, kind: &str, id: &str) -> String {
+        self.below(&format!("{kind}/{}", level(id)))
     }
 
     fn of_resource(&self, resource: &Resource, what: &str) -> String {
@@ -181,6 +197,14 @@ mod tests {
             (Topic::Source(Source::MediaPackage), "source/mediapackage"),
             (Topic::Health("a b".into()), "channel/a%20b/health"),
             (Topic::Metrics(channel.clone()), "channel/a%20b/metrics"),
+            (Topic::ChannelGroup("g_1".into()), "channel_group/g_1"),
+            (Topic::Channel("g.c".into()), "channel/g.c"),
+            (Topic::HarvestJob("g.c.e.j".into()), "harvest_job/g.c.e.j"),
+            (Topic::PackagingGroup("a b".into()), "packaging_group/a%20b"),
+            (
+                Topic::PackagingConfiguration("x".into()),
+                "packaging_configuration/x",
+            ),
             (
                 Topic::Metrics(packaging.clone()),
                 "packaging_configuration/p%201/metrics",

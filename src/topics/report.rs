@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::state::apis::{ApiStatus, Apis};
 use crate::state::health::Light;
 use crate::state::model::Id;
 use crate::state::push::Reason;
@@ -67,6 +68,8 @@ pub struct Agent<'a> {
     pub reasons: Vec<String>,
     /// Its sources.
     pub sources: &'a Sources,
+    /// The MediaPackage APIs.
+    pub apis: &'a Apis,
     /// AWS's clock minus ours.
     pub clock_offset_seconds: Option<i64>,
 }
@@ -90,9 +93,15 @@ pub fn agent(agent: &Agent) -> String {
         health: &'a str,
         reasons: &'a [String],
         sources: BTreeMap<&'static str, Row>,
+        apis: BTreeMap<&'static str, Row>,
         clock_offset_seconds: Option<i64>,
     }
     let row = |status: &SourceStatus| Row {
+        state: status.state.as_str(),
+        since: status.since.rfc3339(),
+        error: status.error.as_ref().map(ToString::to_string),
+    };
+    let of_api = |status: &ApiStatus| Row {
         state: status.state.as_str(),
         since: status.since.rfc3339(),
         error: status.error.as_ref().map(ToString::to_string),
@@ -110,6 +119,11 @@ pub fn agent(agent: &Agent) -> String {
             .sources
             .iter()
             .map(|(name, s)| (name.as_str(), row(s)))
+            .collect(),
+        apis: agent
+            .apis
+            .iter()
+            .map(|(api, status)| (api.as_str(), of_api(status)))
             .collect(),
         clock_offset_seconds: agent.clock_offset_seconds,
     })

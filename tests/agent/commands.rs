@@ -47,9 +47,11 @@ pub fn comparable(tree: &Tree) -> BTreeMap<String, Value> {
             if matches!(name, "agent" | "summary") {
                 object.retain(|key, _| !own.contains(&key.as_str()));
             }
-            let sources = object.get_mut("sources").and_then(Value::as_object_mut);
-            for source in sources.into_iter().flat_map(|s| s.values_mut()) {
-                source["since"] = Value::Null;
+            for of in ["sources", "apis"] {
+                let rows = object.get_mut(of).and_then(Value::as_object_mut);
+                for row in rows.into_iter().flat_map(|rows| rows.values_mut()) {
+                    row["since"] = Value::Null;
+                }
             }
         }
         (topic.clone(), value)

@@ -35,7 +35,7 @@ const ALARM: &str = "name arn account_id region type state previous_state reason
 const SUMMARY: &str = "health reasons channels endpoints channels_lost lost alarms_active \
     active egress_bits_per_second updated_at";
 const AGENT: &str = "schema version started_at agent_id account_id region health reasons \
-    sources clock_offset_seconds";
+    sources apis clock_offset_seconds";
 const EVENT: &str = "id event_type time source channel_id endpoint_id alarm state \
     previous_state summary detail";
 

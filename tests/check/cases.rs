@@ -281,15 +281,8 @@ fn of_the_picture() -> Vec<Case> {
         },
         Case {
             name: "parts that are not built",
-            config: |config| {
-                let config = config.set("mediapackage.apis", "[\"v1\", \"v2\", \"vod\"]");
-                config.set("mqtt.flat", "true")
-            },
-            lines: &[
-                ("note", "mediapackage v2", "not built yet in this version"),
-                ("note", "vod", "not built yet in this version"),
-                ("note", "flat topics", "not built yet in this version"),
-            ],
+            config: |config| config.set("mqtt.flat", "true"),
+            lines: &[("note", "flat topics", "not built yet in this version")],
             ..Case::default()
         },
         Case {

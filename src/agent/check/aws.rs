@@ -10,19 +10,18 @@ use super::super::threads::Threads;
 use super::cost::{self, Pages};
 use super::report::Report;
 use super::{AWS_SECONDS_MAX, place};
-use crate::aws::{Stop, cloudwatch, mediapackage};
-use crate::config::{AlarmsKept, Config, MetricsLevel, ServiceUrl, region};
+use crate::aws::{Stop, cloudwatch};
+use crate::config::{AlarmsKept, Config, MetricsLevel};
 use crate::engine::meter::Meter;
 use crate::error::Failure;
 use crate::state::alarms::Alarms;
 use crate::state::catalogue::Catalogue;
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::inventory::Inventory;
-use crate::state::model::{Channel, Endpoint, account_of};
+use crate::state::model::account_of;
 use crate::state::polled::{self, Query, Statistic};
 use crate::state::time::Mono;
 
-const V1: &str = "mediapackage v1";
 /// Further from AWS's clock than this is worth a warning.
 const OFFSET_SECONDS_MAX: u64 = 60;
 /// Series that `GetMetricData` is asked for, to see that it answers.
@@ -91,14 +90,15 @@ fn watch(threads: &mut Threads, poller: &Poller, stop: &Stop, limit: Stop) -> Re
     })
 }
 
-struct Asking<'a, W: Write> {
-    report: &'a mut Report<W>,
-    config: &'a Config,
-    poller: &'a Poller,
+/// What is asked, with whom it is told.
+pub(super) struct Asking<'a, W: Write> {
+    pub(super) report: &'a mut Report<W>,
+    pub(super) config: &'a Config,
+    pub(super) poller: &'a Poller,
     /// Thrown by a signal; the time limit has a switch of its own.
     stop: &'a Stop,
     /// Why there is no use in asking for more.
-    blocked: Option<FaultKind>,
+    pub(super) blocked: Option<FaultKind>,
 }
 
 impl<W: Write> Asking<'_, W> {
@@ -114,7 +114,11 @@ impl<W: Write> Asking<'_, W> {
     }
 
     /// Asks, and reports a failure; `None` when there is no answer.
-    fn ask<T>(&mut self, part: &str, call: impl FnOnce() -> Result<T, Fault>) -> Option<T> {
+    pub(super) fn ask<T>(
+        &mut self,
+        part: &str,
+        call: impl FnOnce() -> Result<T, Fault>,
+    ) -> Option<T> {
         if let Some(kind) = self.blocked {
             let why = match kind {
                 FaultKind::Credentials => "the credentials do not work",
@@ -145,36 +149,7 @@ impl<W: Write> Asking<'_, W> {
         }
     }
 
-    /// Credentials, clock, proxies and MediaPackage v1: the first listing tells of all four.
-    fn mediapackage(&mut self, picture: &mut Picture) {
-        let clients = &self.poller.clients;
-        let source = clients.credentials_source();
-        let wanted = self.config.mediapackage.apis.v1;
-        let channels =
-            (wanted && source.is_ok()).then(|| mediapackage::list_channels(&clients.mediapackage));
-        self.clock();
-        self.credentials(&source, channels.as_ref());
-        place::proxies(self.report, self.config);
-        if !wanted {
-            self.report
-                .note(V1, "not asked, since apis does not hold \"v1\"");
-            return;
-        }
-        let (home, url) = (&self.config.region, &self.config.mediapackage.url);
-        let hint = |fault| hint(home, url, fault);
-        let channels = channels.unwrap_or(Ok(Vec::new()));
-        let channels = self.ask(V1, || channels.map_err(hint));
-        if self.blocked.is_some() {
-            return;
-        }
-        let endpoints = || mediapackage::list_endpoints(&clients.mediapackage);
-        let endpoints = self.ask(V1, || endpoints().map_err(hint));
-        if let (Some(channels), Some(endpoints)) = (channels, endpoints) {
-            self.listed(picture, channels, endpoints);
-        }
-    }
-
-    fn clock(&mut self) {
+    pub(super) fn clock(&mut self) {
         const PART: &str = "clock";
         if place::local_clock(self.report) {
             return;
@@ -196,48 +171,18 @@ impl<W: Write> Asking<'_, W> {
         }
     }
 
-    fn credentials<T>(
+    pub(super) fn credentials(
         &mut self,
         source: &Result<Arc<str>, Fault>,
-        first: Option<&Result<T, Fault>>,
+        refused: Option<&Fault>,
     ) {
         const PART: &str = "credentials";
-        let refused = first.and_then(|answer| answer.as_ref().err());
-        let refused = refused.filter(|fault| fault.kind == FaultKind::Credentials);
         match (source, refused) {
             (Err(fault), _) | (Ok(_), Some(fault)) => {
                 self.block(fault);
                 self.report.fault(PART, fault);
             }
             (Ok(source), None) => self.report.ok(PART, &format!("taken from {source}")),
-        }
-    }
-
-    fn listed(&mut self, picture: &mut Picture, channels: Vec<Channel>, endpoints: Vec<Endpoint>) {
-        let all = (channels.len(), endpoints.len());
-        let arns = channels.iter().filter_map(|c| c.arn.as_deref());
-        let mut arns = arns.chain(endpoints.iter().filter_map(|e| e.arn.as_deref()));
-        picture.account = arns.find_map(account_of).map(str::to_owned);
-        let listing = polled::Inventory {
-            channels,
-            endpoints,
-        };
-        picture.inventory.apply(listing, &self.config.wish());
-        let inventory = &picture.inventory;
-        let taken = (inventory.channels().count(), inventory.endpoints().count());
-        let found = format!(
-            "{} of {} channels and {} of {} endpoints are taken",
-            taken.0, all.0, taken.1, all.1
-        );
-        let region = &self.config.region;
-        if all.0 == 0 {
-            let found = format!("there are no channels in {region}");
-            let remedy = "check region, and whose account the credentials are of";
-            self.report.warn(V1, &found, remedy);
-        } else if taken.0 == 0 {
-            self.report.warn(V1, &found, "check include and exclude");
-        } else {
-            self.report.ok(V1, &found);
         }
     }
 
@@ -375,44 +320,5 @@ impl<W: Write> Asking<'_, W> {
             cost::month(self.report, config, inventory, catalogue, *pages);
         }
         cost::of_this_check(self.report, &picture.meter, config);
-    }
-}
-
-/// Where the service's usual name leads nowhere, the region may not have the service.
-fn hint(home: &str, url: &ServiceUrl, fault: Fault) -> Fault {
-    let usual = region::service_url("mediapackage", home);
-    if fault.kind != FaultKind::Network || *url != usual {
-        return fault;
-    }
-    let more = format!("not every region has MediaPackage, does {home}?");
-    let remedy = match fault.remedy.as_str() {
-        "" => more,
-        remedy => format!("{remedy}; {more}"),
-    };
-    Fault { remedy, ..fault }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unknown_name_asks_whether_the_region_has_the_service() {
-        let usual = region::service_url("mediapackage", "eu-central-1");
-        let own = ServiceUrl {
-            host: "mock.example.net".to_owned(),
-            ..usual.clone()
-        };
-        let cases = [
-            (&usual, FaultKind::Network, true),
-            (&usual, FaultKind::Server, false),
-            (&own, FaultKind::Network, false),
-        ];
-        for (url, kind, wanted) in cases {
-            let fault = Fault::new(kind, "no such name", "check region");
-            let remedy = hint("eu-central-1", url, fault).remedy;
-            assert!(remedy.starts_with("check region"), "{remedy}");
-            assert_eq!(remedy.ends_with("does eu-central-1?"), wanted, "{kind:?}");
-        }
     }
 }

@@ -8,6 +8,7 @@ mod aws;
 mod broker;
 pub mod cost;
 mod listener;
+mod media;
 mod place;
 mod report;
 

@@ -17,10 +17,7 @@ pub fn config<W: Write>(report: &mut Report<W>, config: &Config) {
             report.warn("config", warning, "");
         }
     }
-    let apis = config.mediapackage.apis;
     let asked = [
-        ("mediapackage v2", apis.v2),
-        ("vod", apis.vod),
         ("iot credentials", config.iot.is_some()),
         ("assume_role", config.assume_role.is_some()),
         ("sqs", config.sqs.is_some()),
@@ -97,20 +94,17 @@ pub fn local_clock<W: Write>(report: &mut Report<W>) -> bool {
 
 /// Which way each service is reached, without passwords.
 pub fn proxies<W: Write>(report: &mut Report<W>, config: &Config) {
+    let (mp, cw) = (&config.mediapackage, &config.cloudwatch);
     let services = [
-        (
-            "MediaPackage",
-            &config.mediapackage.proxy,
-            &config.mediapackage.url,
-        ),
-        (
-            "CloudWatch",
-            &config.cloudwatch.proxy,
-            &config.cloudwatch.url,
-        ),
+        ("MediaPackage", mp.apis.v1, &mp.proxy, &mp.url),
+        ("MediaPackage v2", mp.apis.v2, &mp.proxy, &mp.v2_url),
+        ("MediaPackage VOD", mp.apis.vod, &mp.proxy, &mp.vod_url),
+        ("CloudWatch", true, &cw.proxy, &cw.url),
     ];
-    let sns = config.sns.iter().map(|sns| ("SNS", &sns.proxy, &sns.url));
-    for (service, proxy, url) in services.into_iter().chain(sns) {
+    let sns = config.sns.iter();
+    let sns = sns.map(|sns| ("SNS", true, &sns.proxy, &sns.url));
+    let services = services.into_iter().filter(|row| row.1).chain(sns);
+    for (service, _, proxy, url) in services {
         match crate::aws::way_out(proxy, url) {
             Ok(way) => report.ok("proxy", &format!("{service} is reached {way}")),
             Err(fault) => report.fault("proxy", &fault),

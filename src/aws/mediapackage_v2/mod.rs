@@ -12,9 +12,10 @@ pub(super) mod read;
 
 use super::client::{Call, Service};
 use super::rest::{self, PageOf, segment};
-use crate::state::fault::{Fault, FaultKind};
+use crate::state::fault::Fault;
+use crate::state::gather::{Ask, Gathering, Rows};
 use crate::state::model::{Channel, ChannelGroup, Endpoint, Id};
-use crate::state::polled::{Got, Listed, Listing, RESOURCES_MAX, Resource};
+use crate::state::polled::{Got, Listed, Listing, Resource};
 
 /// Items AWS is asked for at once: as many as it allows.
 const PAGE_ITEMS: usize = 100;
@@ -29,30 +30,40 @@ const NOT_FOUND: &str = "ResourceNotFoundException";
 ///
 /// # Errors
 ///
-/// Any fault of any page: a listing is complete, or there is none. [`FaultKind::Answer`] for
-/// more than [`RESOURCES_MAX`] resources.
+/// Any fault of any page: a listing is complete, or there is none. `FaultKind::Answer` for more
+/// than `RESOURCES_MAX` resources.
 pub fn list(service: &Service, takes: impl Fn(&str) -> bool) -> Result<Listing, Fault> {
-    let groups = list_channel_groups(service)?;
-    let mut listing = Listing {
-        groups,
-        ..Listing::default()
-    };
-    check_size(&listing)?;
-    for at in 0..listing.groups.len() {
-        let group = listing.groups[at].value.id.clone();
-        let mut channels = unless_removed(list_channels(service, &group))?;
-        channels.retain(|row| takes(&row.value.id));
-        listing.channels.append(&mut channels);
-        check_size(&listing)?;
+    let mut gathering = Gathering::default();
+    while let Some(ask) = gathering.next() {
+        gathering.take(list_step(service, &ask)?, &takes)?;
     }
-    for at in 0..listing.channels.len() {
-        if let Resource::Channel { group, channel } = listing.channels[at].resource.clone() {
-            let endpoints = list_origin_endpoints(service, &group, &channel);
-            listing.endpoints.append(&mut unless_removed(endpoints)?);
-            check_size(&listing)?;
+    Ok(gathering.finish())
+}
+
+/// One step of such a listing.
+///
+/// # Errors
+///
+/// Any fault of any page.
+pub fn list_step(service: &Service, ask: &Ask) -> Result<Rows, Fault> {
+    match ask {
+        Ask::Groups => list_channel_groups(service).map(Rows::Groups),
+        Ask::Channels(groups) => {
+            let mut all = Vec::new();
+            for group in groups {
+                all.append(&mut unless_removed(list_channels(service, group))?);
+            }
+            Ok(Rows::Channels(all))
+        }
+        Ask::Endpoints(channels) => {
+            let mut all = Vec::new();
+            for (group, channel) in channels {
+                let endpoints = list_origin_endpoints(service, group, channel);
+                all.append(&mut unless_removed(endpoints)?);
+            }
+            Ok(Rows::Endpoints(all))
         }
     }
-    Ok(listing)
 }
 
 /// A complete listing of all channel groups.
@@ -105,7 +116,7 @@ pub fn list_origin_endpoints(
 ///
 /// # Errors
 ///
-/// Any fault of the request; [`FaultKind::Answer`] too when the answer is of another resource.
+/// Any fault of the request; `FaultKind::Answer` too when the answer is of another resource.
 pub fn get(service: &Service, resource: &Resource) -> Result<Got, Fault> {
     match resource {
         Resource::ChannelGroup { group } => get_channel_group(service, group),
@@ -175,18 +186,4 @@ pub(super) fn unless_removed<T>(listed: Result<Vec<T>, Fault>) -> Result<Vec<T>,
         Err(fault) if fault.code.as_deref() == Some(NOT_FOUND) => Ok(Vec::new()),
         listed => listed,
     }
-}
-
-fn check_size(listing: &Listing) -> Result<(), Fault> {
-    let sizes = [
-        listing.groups.len(),
-        listing.channels.len(),
-        listing.endpoints.len(),
-    ];
-    if sizes.iter().sum::<usize>() <= RESOURCES_MAX {
-        return Ok(());
-    }
-    let what = format!("MediaPackage v2 lists more than {RESOURCES_MAX} resources");
-    let remedy = "take fewer channels with include and exclude";
-    Err(Fault::new(FaultKind::Answer, what, remedy))
 }

@@ -94,6 +94,7 @@ impl Engine {
     pub(super) fn join(&mut self, now: Now, notice: &Notice, entry: &mut Entry) {
         match &notice.meaning {
             Meaning::Alarm(alarm) => self.join_alarm(now, notice, alarm, entry),
+            Meaning::Event(event) if !self.is_news(event) => {}
             Meaning::Event(event) => {
                 let happening = self.happening(notice, event);
                 entry.once.push(self.tell_once(Once::Event(happening)));

@@ -208,9 +208,9 @@ fn the_agent_says_how_it_does() {
 
 fn name(kind: Kind) -> &'static str {
     match kind {
-        Kind::Inventory => "mediapackage",
         Kind::Alarms => "alarms",
         Kind::Metrics | Kind::Series => "metrics",
+        _ => "mediapackage",
     }
 }
 

@@ -1,7 +1,10 @@
 //! The rules as timelines: a simulated region, a simulated broker, simulated time.
 
 mod alarms;
+mod apis;
 mod asking;
+mod cloud;
+mod harvest;
 mod health;
 mod inventory;
 mod metrics_v2;
@@ -15,6 +18,8 @@ mod random;
 mod region;
 mod rig;
 mod spool;
+mod storm;
+mod v2;
 
 use std::time::Duration;
 
@@ -29,5 +34,12 @@ fn live(ids: &[&str]) -> Region {
     for id in ids {
         region.add_live(id, ALWAYS);
     }
+    region
+}
+
+/// The same with v2, harvest jobs and VOD beside.
+fn live_with(ids: &[&str], cloud: cloud::Cloud) -> Region {
+    let mut region = live(ids);
+    region.cloud = cloud;
     region
 }

@@ -29,7 +29,7 @@ fn the_first_poll_is_at_once_and_the_next_at_a_phase_of_its_own() {
 
 #[test]
 fn an_api_that_is_not_asked_for_is_not_asked() {
-    let mut rig = Rig::with(live(&["c1"]), |s| s.watches_v1 = false);
+    let mut rig = Rig::with(live(&["c1"]), |s| s.apis.clear());
     rig.broker
         .retained
         .insert("mp/x/channel/old/metrics".into(), "{}".into());

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
+use super::cloud::Cloud;
 use crate::engine::{Job, Outcome, Question};
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::model::{Api, Channel, Endpoint, IngestEndpoint, Tags};
@@ -17,9 +18,30 @@ pub const VISIBLE_AFTER_MS: i64 = 60_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Inventory,
+    ListV2,
+    Details,
+    HarvestV1,
+    HarvestV2,
+    Vod,
     Series,
     Metrics,
     Alarms,
+}
+
+impl Kind {
+    pub fn of(job: &Job) -> Kind {
+        match job {
+            Job::Inventory => Kind::Inventory,
+            Job::ListV2(_) => Kind::ListV2,
+            Job::Details(_) => Kind::Details,
+            Job::Harvest(Api::V1, ..) => Kind::HarvestV1,
+            Job::Harvest(Api::V2, ..) => Kind::HarvestV2,
+            Job::Vod => Kind::Vod,
+            Job::Series(_) => Kind::Series,
+            Job::Metrics(_) => Kind::Metrics,
+            Job::Alarms => Kind::Alarms,
+        }
+    }
 }
 
 /// From a moment on, this value of a minute.
@@ -35,6 +57,8 @@ pub struct Asked {
 pub struct Region {
     pub channels: BTreeMap<String, Channel>,
     pub endpoints: BTreeMap<String, Endpoint>,
+    /// v2, harvest jobs and VOD.
+    pub cloud: Cloud,
     pub alarms: Vec<PolledAlarm>,
     pub listed: BTreeSet<String>,
     pub faults: BTreeMap<Kind, Fault>,
@@ -225,12 +249,7 @@ impl Region {
 
     /// What comes of a job that ends now, and whether there was any answer to learn from.
     pub fn answer(&mut self, job: Job, now: UnixMs) -> (Outcome, bool) {
-        let kind = match &job {
-            Job::Inventory => Kind::Inventory,
-            Job::Series(_) => Kind::Series,
-            Job::Metrics(_) => Kind::Metrics,
-            Job::Alarms => Kind::Alarms,
-        };
+        let kind = Kind::of(&job);
         self.polls.entry(kind).or_default().push(now);
         let fault = self.faults.get(&kind).cloned();
         let answered = fault.is_none();
@@ -240,6 +259,9 @@ impl Region {
                 channels: self.channels.values().cloned().collect(),
                 endpoints: self.endpoints.values().cloned().collect(),
             })),
+            job @ (Job::ListV2(_) | Job::Details(_) | Job::Harvest(..) | Job::Vod) => {
+                self.cloud.answer(job, checked)
+            }
             Job::Series(_) => {
                 let rows = self.listed.iter().map(|name| listed_metric(name));
                 Outcome::Series(checked.map(|()| rows.collect()))

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::region::Region;
+use super::region::{Kind, Region};
 use super::spool::Spool;
 use crate::engine::outbox::fingerprint;
 use crate::engine::ownership::{Kept, Store};
 use crate::engine::spooling::SpoolRequest;
 use crate::engine::{BrokerEvent, Effect, Engine, Event, Job, Now, Polled, Publication, Settings};
+use crate::state::apis::MediaApi;
 use crate::state::glob::Glob;
 use crate::state::push::{DeliveryId, Reason};
 use crate::state::time::{Minute, Mono, UnixMs};
@@ -44,7 +45,8 @@ pub fn settings() -> Settings {
             alarm_include: Vec::new(),
             alarm_exclude: Vec::new(),
         },
-        watches_v1: true,
+        apis: vec![MediaApi::V1],
+        detail_tries: 3,
         topic_arns: Vec::new(),
         inventory_interval: seconds(60),
         alarms_interval: seconds(60),
@@ -131,6 +133,8 @@ pub struct Rig {
     pub finished: bool,
     /// Why it would not go on.
     pub refusal: Option<String>,
+    /// A kind of job that takes so long.
+    pub slow: Option<(Kind, Duration)>,
     /// The offset that the last good answer taught.
     learned_ms: Option<i64>,
     now: Duration,
@@ -165,6 +169,7 @@ impl Rig {
             wall_error_ms: 0,
             date_error_ms: 0,
             learned_ms: None,
+            slow: None,
             spool: Spool::default(),
             answers: Vec::new(),
             confirming: Vec::new(),
@@ -253,7 +258,9 @@ impl Rig {
             match effect {
                 Effect::Poll(job) => {
                     let began = Mono(self.now);
-                    self.later(ANSWER_TIME, Pending::Answer(job, began));
+                    let slow = self.slow.filter(|(kind, _)| *kind == Kind::of(&job));
+                    let time = slow.map_or(ANSWER_TIME, |(_, time)| time);
+                    self.later(time, Pending::Answer(job, began));
                 }
                 Effect::Connect => self.later(Duration::from_millis(10), Pending::Connect),
                 Effect::Publish(publication) => self.publish(publication),
