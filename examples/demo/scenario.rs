@@ -38,7 +38,7 @@ const STORY: [Step; 12] = [
     Step {
         second: 8,
         says: "the v2 channel live.concerts gets another description",
-        happens: |w| describe(w, "Tonight: the opening concert"),
+        happens: |r| r.edit(|w| describe(w, "Tonight: the opening concert")),
     },
     Step {
         second: 14,
@@ -58,7 +58,7 @@ const STORY: [Step; 12] = [
     Step {
         second: 46,
         says: "the second input of the v2 channel live.concerts falls silent",
-        happens: |w| w.stop_input("live.concerts", 1, w.minute()),
+        happens: |r| r.edit(|w| w.stop_input("live.concerts", 1, w.minute())),
     },
     Step {
         second: 62,
@@ -89,9 +89,11 @@ const STORY: [Step; 12] = [
     Step {
         second: 104,
         says: "the concert is over, and both inputs of live.concerts receive again",
-        happens: |w| {
-            describe(w, CONCERTS);
-            w.start_input("live.concerts", 1, w.minute());
+        happens: |r| {
+            r.edit(|w| {
+                describe(w, CONCERTS);
+                w.start_input("live.concerts", 1, w.minute());
+            });
         },
     },
     Step {
