@@ -156,6 +156,21 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Waits until `look` finds something; fails with what it lacked at the end.
+pub fn wait_for_or<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let give_up_at = Instant::now() + LIMIT;
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(lack) => assert!(
+                Instant::now() < give_up_at,
+                "waited {LIMIT:?} for {what}: {lack}"
+            ),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Runs a command to its end.
 pub fn run(arguments: &[&str], config: &Path) -> Output {
     program()
@@ -238,13 +253,26 @@ impl Site {
 
     /// Waits until the topics are those of the region as it is now, and all sources work.
     pub fn wait_for_picture(&self, eyes: &Subscriber) -> Tree {
-        let wanted = self.region.edit(|world| topics_of(world));
-        let tree = wait_for("the whole picture", || {
+        self.wait_for_topics(eyes, &self.region.edit(|world| topics_of(world)))
+    }
+
+    /// Waits until the topics are these, and all sources work.
+    pub fn wait_for_topics(&self, eyes: &Subscriber, wanted: &BTreeSet<String>) -> Tree {
+        let tree = wait_for_or("the whole picture", || {
             let mut tree = eyes.tree();
             // A filter with `#` takes in the level above.
             tree.retain(|topic, _| topic.starts_with(PREFIX) && !told_once(topic));
-            let there = tree.len() == wanted.len() && tree.keys().all(|t| wanted.contains(t));
-            (there && json(&tree, "agent")["health"] == "ok").then_some(tree)
+            let there: BTreeSet<String> = tree.keys().cloned().collect();
+            let well = json(&tree, "agent")["health"] == "ok";
+            match there == *wanted && well {
+                true => Ok(tree),
+                false => Err(format!(
+                    "missing {:?}, too many {:?}, {}",
+                    wanted.difference(&there).collect::<Vec<_>>(),
+                    there.difference(wanted).collect::<Vec<_>>(),
+                    json(&tree, "agent")["reasons"]
+                )),
+            }
         });
         for (topic, payload) in &tree {
             no_secret_in(topic, payload);
@@ -294,6 +322,9 @@ pub fn topics_of(world: &World) -> BTreeSet<String> {
     for endpoint in &world.endpoints {
         let id = level(&endpoint.id);
         topics.extend(["", "/metrics"].map(|tail| format!("endpoint/{id}{tail}")));
+    }
+    for job in world.jobs.iter().filter(|job| job.v2.is_none()) {
+        topics.push(format!("harvest_job/{}", level(&job.id)));
     }
     for alarm in &world.alarms {
         topics.push(format!("alarm/{}", level(&alarm.name)));
