@@ -10,8 +10,6 @@ use crate::state::push::Passed;
 /// A message in JSON, escaped: with the other keys of `sns/message` it stays below the
 /// 120 KiB of a payload.
 pub const MESSAGE_BYTES_MAX: usize = 112 * 1024;
-/// A message in `sns/messages`.
-pub const LISTED_BYTES_MAX: usize = 1024;
 /// JSON within a string within JSON, and so on; what is deeper is replaced unread.
 const STRINGS_DEPTH_MAX: usize = 8;
 /// What is nested deeper is passed on as text: many readers would refuse it.
@@ -38,7 +36,7 @@ pub fn message(text: &str) -> Passed {
         json,
         truncated: false,
     };
-    cut(&whole, MESSAGE_BYTES_MAX)
+    whole.cut(MESSAGE_BYTES_MAX)
 }
 
 /// The same as a JSON object, for the details of an event: what is none, or is too long,
@@ -52,53 +50,16 @@ pub fn object(text: &str) -> Passed {
             truncated: false,
         };
     }
-    let (head, truncated) = head(&clean, MESSAGE_BYTES_MAX - AROUND_BYTES);
+    let head = Passed::head(&clean, MESSAGE_BYTES_MAX - AROUND_BYTES);
     Passed {
-        json: format!(r#"{{"text":{head}}}"#),
-        truncated,
+        json: format!(r#"{{"text":{}}}"#, head.json),
+        truncated: head.truncated,
     }
 }
 
 /// Free text without the user information of its URLs, and without JSON's secrets.
 pub fn text(text: &str) -> String {
     cleaned(text).0
-}
-
-/// At most `max_bytes` of JSON. What is cut is a string of the head of its text.
-pub fn cut(passed: &Passed, max_bytes: usize) -> Passed {
-    if passed.json.len() <= max_bytes {
-        return passed.clone();
-    }
-    let (json, _) = match json::string(&passed.json) {
-        Some(text) => head(&text, max_bytes),
-        None => head(&passed.json, max_bytes),
-    };
-    Passed {
-        json,
-        truncated: true,
-    }
-}
-
-/// A JSON string of as much of the text as fits into `max_bytes`; and whether some did not.
-fn head(text: &str, max_bytes: usize) -> (String, bool) {
-    let room = max_bytes.saturating_sub(2);
-    let mut used = 0;
-    for (at, c) in text.char_indices() {
-        used += escaped_bytes(c);
-        if used > room {
-            return (json::quoted(&text[..at]), true);
-        }
-    }
-    (json::quoted(text), false)
-}
-
-/// The length of a character in a JSON string, as `serde_json` writes it.
-fn escaped_bytes(c: char) -> usize {
-    match c {
-        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
-        '\0'..='\u{1f}' => 6,
-        _ => c.len_utf8(),
-    }
 }
 
 /// The text without secrets; and whether it is an object or array.

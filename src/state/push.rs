@@ -108,29 +108,35 @@ impl Passed {
             return self.clone();
         }
         let text: Option<String> = serde_json::from_str(&self.json).ok();
-        Passed::head(text.as_deref().unwrap_or(&self.json), bytes_max)
+        let head = Passed::head(text.as_deref().unwrap_or(&self.json), bytes_max);
+        Passed {
+            truncated: true,
+            ..head
+        }
     }
 
-    /// The head of a text as a JSON string that is no longer than this, quotes and all.
+    /// As much of a text as fits into a JSON string of this length, quotes and all.
     pub fn head(text: &str, bytes_max: usize) -> Passed {
-        let mut json = String::from('"');
-        for c in text.chars() {
-            let before = json.len();
-            match c {
-                '"' | '\\' => json.extend(['\\', c]),
-                '\0'..='\u{1f}' => json.push_str(&format!("\\u{:04x}", u32::from(c))),
-                _ => json.push(c),
-            }
-            if json.len() + 1 > bytes_max {
-                json.truncate(before);
-                break;
-            }
-        }
-        json.push('"');
+        let room = bytes_max.saturating_sub(2);
+        let mut used = 0;
+        let over = text.char_indices().find(|(_, c)| {
+            used += escaped_bytes(*c);
+            used > room
+        });
+        let head = over.map_or(text, |(at, _)| &text[..at]);
         Passed {
-            json,
-            truncated: true,
+            json: serde_json::Value::from(head).to_string(),
+            truncated: over.is_some(),
         }
+    }
+}
+
+/// The length of a character in a JSON string, as `serde_json` writes it.
+fn escaped_bytes(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..='\u{1f}' => 6,
+        _ => c.len_utf8(),
     }
 }
 

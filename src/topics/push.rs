@@ -9,7 +9,7 @@ use crate::state::subscription::Subscription;
 use crate::state::time::UnixMs;
 
 /// A message in `sns/messages` is cut to this length.
-const LISTED_BYTES_MAX: usize = 1024;
+pub const LISTED_BYTES_MAX: usize = 1024;
 
 /// `sns/message`
 pub fn message(notice: &Notice) -> String {

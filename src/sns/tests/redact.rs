@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::{accepted, notice};
 use crate::sns::accepted::Accepted;
-use crate::sns::redact::{self, LISTED_BYTES_MAX, MESSAGE_BYTES_MAX};
+use crate::sns::redact::{self, MESSAGE_BYTES_MAX};
 use crate::state::push::{Meaning, Passed};
+use crate::topics::push::LISTED_BYTES_MAX;
 
 /// JSON in a string, so many times.
 fn wrapped(text: &str, times: usize) -> String {
@@ -232,11 +233,11 @@ fn a_message_keeps_its_limit() {
         for limit in [LISTED_BYTES_MAX, MESSAGE_BYTES_MAX] {
             let fits = (limit - 2) / bytes;
             let whole = redact::message(&character.repeat(MESSAGE_BYTES_MAX));
-            let cut = redact::cut(&whole, limit);
+            let cut = whole.cut(limit);
             assert!(cut.truncated && cut.json.len() <= limit, "{character:?}");
             assert_eq!(text_of(&cut), character.repeat(fits), "{character:?}");
             let small = redact::message(&character.repeat((LISTED_BYTES_MAX - 2) / bytes));
-            assert_eq!(redact::cut(&small, limit), small, "{character:?}");
+            assert_eq!(small.cut(limit), small, "{character:?}");
             assert!(!small.truncated);
         }
     }
@@ -253,6 +254,6 @@ fn a_message_keeps_its_limit() {
             .unwrap()
             .starts_with(r#"{"password":"…""#)
     );
-    let listed = redact::cut(&redact::cut(&passed, 2048), LISTED_BYTES_MAX);
-    assert_eq!(listed, redact::cut(&passed, LISTED_BYTES_MAX));
+    let listed = passed.cut(2048).cut(LISTED_BYTES_MAX);
+    assert_eq!(listed, passed.cut(LISTED_BYTES_MAX));
 }

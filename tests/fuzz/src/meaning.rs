@@ -1,11 +1,12 @@
 //! What a message means: any text gives a notice within its limits and without secrets.
 
 use mediapackage2mqtt::sns::accepted::Accepted;
-use mediapackage2mqtt::sns::redact::{self, LISTED_BYTES_MAX, MESSAGE_BYTES_MAX};
+use mediapackage2mqtt::sns::redact::MESSAGE_BYTES_MAX;
 use mediapackage2mqtt::state::alarms::Via;
 use mediapackage2mqtt::state::push::{Meaning, MessageId, Notice, PushedEvent};
 use mediapackage2mqtt::state::time::UnixMs;
 use mediapackage2mqtt::topics::memory::{Memory, recall};
+use mediapackage2mqtt::topics::push::LISTED_BYTES_MAX;
 use mediapackage2mqtt::topics::{PAYLOAD_BYTES_MAX, push};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -110,7 +111,7 @@ fn hold_payloads(notice: &Notice) {
         "{}",
         whole.len()
     );
-    let cut = redact::cut(&notice.message, LISTED_BYTES_MAX);
+    let cut = notice.message.cut(LISTED_BYTES_MAX);
     assert!(
         is_json(&cut.json) && cut.json.len() <= LISTED_BYTES_MAX,
         "{cut:?}"
