@@ -62,22 +62,28 @@ const CASES: &[Case] = &[
     },
 ];
 
+/// One channel of each API, and a config that asks for both.
+fn place(case: &Case) -> (Region, ConfigFile) {
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let mut world = World::new("eu-central-1")
+        .with_channels(1, 1)
+        .with_groups(1, 1, 1)
+        .standard_metrics();
+    world.denied = names(case.denied);
+    world.absent = names(case.absent);
+    let key = world.keys[0].clone();
+    let region = Region::start(world);
+    let v2_url = case.v2_url.map_or(region.url(), str::to_owned);
+    let config = ConfigFile::new(&region.url(), "mqtt://127.0.0.1:1", (&key.id, &key.secret))
+        .set("mediapackage.apis", "[\"v1\", \"v2\"]")
+        .text("mediapackage.v2_url", &v2_url);
+    (region, config)
+}
+
 #[test]
 fn an_api_that_is_not_to_be_had_is_one_line_and_a_state_and_the_rest_goes_on() {
     for case in CASES {
-        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        let mut world = World::new("eu-central-1")
-            .with_channels(1, 1)
-            .with_groups(1, 1, 1)
-            .standard_metrics();
-        world.denied = names(case.denied);
-        world.absent = names(case.absent);
-        let key = world.keys[0].clone();
-        let region = Region::start(world);
-        let v2_url = case.v2_url.map_or(region.url(), str::to_owned);
-        let config = ConfigFile::new(&region.url(), "mqtt://127.0.0.1:1", (&key.id, &key.secret))
-            .set("mediapackage.apis", "[\"v1\", \"v2\"]")
-            .text("mediapackage.v2_url", &v2_url);
+        let (_region, config) = place(case);
         let out = run(&["once"], &config.write());
         let printed = String::from_utf8(out.stdout).unwrap();
         let log = String::from_utf8(out.stderr).unwrap();
@@ -108,5 +114,28 @@ fn an_api_that_is_not_to_be_had_is_one_line_and_a_state_and_the_rest_goes_on() {
             warnings.iter().all(|line| line.contains(case.line)),
             "{what}"
         );
+    }
+}
+
+#[test]
+fn check_warns_of_an_api_that_is_not_to_be_had_and_counts_the_other() {
+    for case in CASES {
+        let (_region, config) = place(case);
+        // There is no broker: only the lines of the APIs are looked at.
+        let out = run(&["check"], &config.write());
+        let printed = String::from_utf8(out.stdout).unwrap();
+        no_secret_in("check", &printed);
+        let of_apis = printed
+            .lines()
+            .filter(|line| line.contains("mediapackage v"));
+        let counted = of_apis.filter(|line| line.ends_with("are taken")).count();
+        assert_eq!(counted, case.channels.len(), "{printed}");
+        let warned = printed.matches("leave it out of apis").count();
+        assert_eq!(warned, usize::from(!case.line.is_empty()), "{printed}");
+        let failed = printed.lines().filter(|line| line.starts_with("fail"));
+        let failed: Vec<&str> = failed
+            .filter(|line| line.contains("mediapackage"))
+            .collect();
+        assert!(failed.is_empty(), "{printed}");
     }
 }
