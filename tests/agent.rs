@@ -7,6 +7,8 @@ mod region;
 #[path = "support/mod.rs"]
 mod support;
 
+#[path = "agent/apis.rs"]
+mod apis;
 #[path = "agent/broker.rs"]
 mod broker;
 #[path = "agent/clock.rs"]

@@ -250,6 +250,7 @@ fn a_refusal_says_what_to_do_and_never_repeats_the_request() {
         "User: AKIDFROMCONFIG is not authorized to perform: cloudwatch:ListMetrics"}"#;
     let expired = r#"{"__type":"com.amazon#ExpiredTokenException","message":"It is over"}"#;
     let skewed = r#"{"__type":"InvalidSignatureException","message":"Signature expired: 1 - 2"}"#;
+    let not_had = r#"{"__type":"SubscriptionRequiredException","message":"It needs one"}"#;
     let source = "[credentials] in the config file";
     use FaultKind::{Clock, Credentials, Permission, Refused};
     let cases = [
@@ -268,6 +269,13 @@ fn a_refusal_says_what_to_do_and_never_repeats_the_request() {
             Permission,
             "AccessDeniedException",
             "allow cloudwatch:ListMetrics",
+            1,
+        ),
+        (
+            not_had,
+            Refused,
+            "SubscriptionRequiredException",
+            "sign the account up",
             1,
         ),
         (

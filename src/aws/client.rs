@@ -18,6 +18,7 @@ use super::sign::{Scope, sign};
 use super::stop::Stop;
 use super::transport::{self, Limits};
 use crate::config::{Config, Proxy, ServiceUrl};
+use crate::state::apis::is_not_had;
 use crate::state::fault::{Fault, FaultKind};
 
 /// AWS takes signatures up to 5 minutes off; the SDKs sign again from 4 on.
@@ -562,6 +563,9 @@ impl Service {
             FaultKind::Clock => String::from("check this machine's clock"),
             FaultKind::Throttled => String::from("lengthen the interval if this goes on"),
             FaultKind::Network => String::from("check proxy_username and proxy_password"),
+            FaultKind::Refused if is_not_had(code) => {
+                String::from("sign the account up for the service")
+            }
             FaultKind::Refused => String::from("check region, url and proxy"),
             FaultKind::NoSuchHost | FaultKind::Server | FaultKind::Answer | FaultKind::Stopped => {
                 String::new()

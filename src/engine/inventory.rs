@@ -213,11 +213,8 @@ impl Engine {
     /// all of them is shown that will be. Only ids of v2 hold dots; in a level that was cut
     /// they may be beyond the cut.
     pub(super) fn inventory_had_its_say(&self, level: &str) -> bool {
-        let of_v2 = level.contains('.');
-        let cut = level.contains('~');
-        let v1 = of_v2 && !cut || self.api_had_its_say(MediaApi::V1);
-        let v2 = !of_v2 && !cut || self.api_had_its_say(MediaApi::V2);
-        v1 && v2
+        let (v1, v2) = may_be_of(level);
+        (!v1 || self.api_had_its_say(MediaApi::V1)) && (!v2 || self.api_had_its_say(MediaApi::V2))
     }
 
     /// Whether an API has had its complete listings, or is not wanted.
@@ -227,12 +224,20 @@ impl Engine {
             || self.inventory.listings_of(api) >= super::ownership::LISTINGS_BEFORE_SWEEP && shown
     }
 
-    /// Whether harvest jobs of each API that is wanted have been listed.
-    pub(super) fn harvest_had_its_say(&self) -> bool {
-        let apis = [(MediaApi::V1, Api::V1), (MediaApi::V2, Api::V2)];
-        apis.into_iter()
-            .all(|(api, of)| !self.polls.media.apis.wants(api) || self.harvest.listings(of) > 0)
+    /// Whether harvest jobs of the API that a topic of this id comes from have been listed. An
+    /// API that is not to be had keeps nothing of the other's.
+    pub(super) fn harvest_had_its_say(&self, level: &str) -> bool {
+        let listed = |api, of| !self.polls.media.apis.wants(api) || self.harvest.listings(of) > 0;
+        let (v1, v2) = may_be_of(level);
+        (!v1 || listed(MediaApi::V1, Api::V1)) && (!v2 || listed(MediaApi::V2, Api::V2))
     }
+}
+
+/// Whether a topic of this id may be of v1, and of v2.
+fn may_be_of(level: &str) -> (bool, bool) {
+    let of_v2 = level.contains('.');
+    let is_cut = level.contains('~');
+    (!of_v2 || is_cut, of_v2 || is_cut)
 }
 
 /// What happened to a harvest job, in words.

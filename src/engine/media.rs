@@ -518,7 +518,11 @@ impl Engine {
         };
         let (level, text) = match (line, is, was) {
             (Some(line), ApiState::Unavailable, _) => {
-                let text = format!("{line}; the others go on, and this is tried again each hour");
+                let text = format!(
+                    "{line}, or leave \"{}\" out of apis; the others go on, and this is tried \
+                     again each hour",
+                    api.as_str()
+                );
                 (log::Level::Warn, text)
             }
             (Some(line), ..) => (log::Level::Warn, line),

@@ -400,7 +400,7 @@ impl Engine {
             ("packaging_group" | "packaging_configuration", _) => {
                 self.api_had_its_say(MediaApi::Vod)
             }
-            ("harvest_job", _) => self.harvest_had_its_say(),
+            ("harvest_job", _) => self.harvest_had_its_say(name),
             ("alarm", _) => {
                 !self.adopts_alarms() || self.alarms.listings() >= LISTINGS_BEFORE_SWEEP
             }

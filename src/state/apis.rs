@@ -12,6 +12,11 @@ use super::time::UnixMs;
 /// errors", and the same with the ending of newer services).
 const NOT_HAD: [&str; 2] = ["OptInRequired", "SubscriptionRequiredException"];
 
+/// Whether AWS says by this error code that the account has no such service.
+pub fn is_not_had(code: &str) -> bool {
+    NOT_HAD.contains(&code)
+}
+
 /// A MediaPackage API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MediaApi {
@@ -230,7 +235,7 @@ impl Apis {
 impl Fault {
     /// Whether it sounds as if the account or the region did not have the service.
     pub fn is_barred(&self) -> bool {
-        let not_had = self.code.as_deref().is_some_and(|c| NOT_HAD.contains(&c));
+        let not_had = self.code.as_deref().is_some_and(is_not_had);
         not_had || matches!(self.kind, FaultKind::Permission | FaultKind::NoSuchHost)
     }
 }

@@ -176,3 +176,32 @@ fn jobs_that_may_not_be_listed_are_told_once_and_are_no_trouble() {
     assert_eq!(rig.json("agent")["health"], "degraded");
     assert_eq!(rig.json("agent")["sources"]["mediapackage"]["state"], "ok");
 }
+
+#[test]
+fn what_is_left_of_old_jobs_goes_although_the_other_api_gives_none() {
+    // What is denied, and whose job is to stay.
+    let cases = [
+        (Kind::ListV2, "g.c.e.old"),
+        (Kind::HarvestV2, "g.c.e.old"),
+        (Kind::Inventory, "old"),
+        (Kind::HarvestV1, "old"),
+    ];
+    for (denied, stays) in cases {
+        let mut rig = rig_with(&[denied]);
+        // Where the name was cut, it may be of either.
+        let left = ["old", "g.c.e.old", "cut~0123456789abcdef"];
+        for id in left {
+            let topic = format!("mp/x/harvest_job/{id}");
+            rig.broker.retained.insert(topic, "{}".into());
+        }
+        rig.to(1200);
+        for id in left {
+            let is_there = rig
+                .broker
+                .retained
+                .contains_key(&format!("mp/x/harvest_job/{id}"));
+            let is_wanted = id == stays || id.contains('~');
+            assert_eq!(is_there, is_wanted, "{id} where {denied:?} is denied");
+        }
+    }
+}
