@@ -207,6 +207,20 @@ pub(super) fn run(
         Ok(opened) => opened,
         Err(reason) => return reason,
     };
+    let reason = serve(link, shared, client, &mut connection, &socket, tell);
+    // Before the connection goes: whoever publishes shall find no client without one.
+    lock(shared).client = None;
+    reason
+}
+
+fn serve(
+    link: &Link,
+    shared: &Mutex<Shared>,
+    client: Client,
+    connection: &mut Connection,
+    socket: &Socket,
+    tell: &mut impl FnMut(BrokerEvent),
+) -> String {
     // Only the shared handle keeps the client alive: when that goes, the session ends.
     let mut waiting = Some(client);
     loop {
@@ -217,7 +231,7 @@ pub(super) fn run(
                 {
                     begin(link, shared, client);
                     tell(BrokerEvent::Connected);
-                } else if let Some(reason) = follow(shared, &socket, event, tell) {
+                } else if let Some(reason) = follow(shared, socket, event, tell) {
                     return link.tell(&reason);
                 }
             }
