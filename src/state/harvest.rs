@@ -127,7 +127,11 @@ impl HarvestJobs {
 
     /// A job has this status. True when nobody was told yet; now somebody is.
     pub fn heard(&mut self, id: &Id, status: &str) -> bool {
-        if self.told.iter().any(|(of, to)| of == id && to == status) {
+        let last = self.told.iter().find(|(of, _)| of == id);
+        let last = last.map(|(_, status)| status.as_str());
+        // A listing may lag behind an event: what has ended does not go on.
+        let lags = last.is_some_and(HarvestJob::is_end) && !HarvestJob::is_end(status);
+        if last == Some(status) || lags {
             return false;
         }
         // It may go back to a status that it had before.
@@ -231,6 +235,9 @@ mod tests {
         assert_eq!(news(&second), ["b ->IN_PROGRESS"]);
         // Pushed first.
         assert!(jobs.heard(&"a".into(), "SUCCEEDED"));
+        assert!(!jobs.heard(&"a".into(), "SUCCEEDED"));
+        // A listing that lags behind the event.
+        assert!(!jobs.heard(&"a".into(), "IN_PROGRESS"));
         assert!(!jobs.heard(&"a".into(), "SUCCEEDED"));
         let third = jobs.apply(Api::V1, list("SUCCEEDED", "FAILED"), now);
         assert_eq!(news(&third), ["b IN_PROGRESS>FAILED"]);

@@ -243,8 +243,12 @@ impl HarvestJob {
 
     /// Whether it will not go on. A status that we do not know may.
     pub fn is_finished(&self) -> bool {
-        let ends = ["SUCCEEDED", "COMPLETED", "FAILED", "CANCELLED"];
-        self.status.as_deref().is_some_and(|s| ends.contains(&s))
+        self.status.as_deref().is_some_and(HarvestJob::is_end)
+    }
+
+    /// Whether no other status comes after this one.
+    pub fn is_end(status: &str) -> bool {
+        ["SUCCEEDED", "COMPLETED", "FAILED", "CANCELLED"].contains(&status)
     }
 
     /// When it ended, as far as AWS tells. v1 does not: no job ends before it was asked for,
