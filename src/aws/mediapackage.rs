@@ -21,6 +21,7 @@ use crate::state::time::UnixMs;
 /// Items AWS is asked for at once, of the 1000 it allows: an account of usual size is one page,
 /// and an answer stays well below a megabyte, for the sake of small boxes.
 const PAGE_ITEMS: usize = 200;
+
 /// A complete listing of all channels and origin endpoints.
 ///
 /// # Errors
