@@ -326,6 +326,27 @@ fn a_read_keeps_its_limits_but_tells_one() {
 }
 
 #[test]
+fn what_cannot_be_copied_aside_is_not_released_before_it_is() {
+    let sim = Sim::new(0);
+    let (mut spool, _) = opened(&sim, SMALL);
+    keep(&mut spool, (1..=4).map(|seq| (seq, record(seq, 0))));
+    sim.plan(|_, _, file| match file.starts_with("aside/") {
+        true => Fate::Fails(ErrorKind::StorageFull),
+        false => Fate::Well,
+    });
+    spool.set_aside(2, "a test");
+    spool.release(3);
+    sim.kill();
+    let (mut spool, _) = opened(&sim, SMALL);
+    assert_eq!(read_seqs(&mut spool, 0), [2, 3, 4]);
+    spool.set_aside(2, "a test");
+    sim.heal();
+    spool.release(3);
+    assert_eq!(sim.content("aside/2.json"), record(2, 0));
+    assert_eq!(read_seqs(&mut spool, 0), [4]);
+}
+
+#[test]
 fn what_nobody_understands_is_set_aside_and_told_once_as_nothing() {
     let sim = Sim::new(0);
     let (mut spool, _) = opened(&sim, SMALL);

@@ -18,7 +18,7 @@
 //! sync of its own and is made anew only when a process begins to write, or has used up all
 //! numbers below it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
@@ -71,6 +71,8 @@ pub struct Spool<S> {
     /// Whether the newest segment takes more records.
     pub(super) is_active: bool,
     pub(super) aside: Aside,
+    /// Records that are to be set aside and could not be copied yet: they stay until they are.
+    pub(super) uncopied: BTreeSet<Seq>,
     /// All that are there.
     pub(super) marks: Vec<Seq>,
     /// The mark that was made and is not synced yet.
@@ -96,6 +98,7 @@ impl<S: Storage> Spool<S> {
             segments: VecDeque::new(),
             is_active: false,
             aside: Aside::new(limits.aside_max),
+            uncopied: BTreeSet::new(),
             marks: Vec::new(),
             fresh_mark: None,
             marked: 0,
@@ -331,6 +334,7 @@ impl<S: Storage> Spool<S> {
     pub fn release(&mut self, up_to: Seq) {
         // A number that was not used yet must not count as delivered.
         let up_to = up_to.min(self.next - 1);
+        let up_to = self.uncopied_kept(up_to);
         if !self.is_open || up_to <= self.delivered {
             return;
         }
@@ -354,6 +358,21 @@ impl<S: Storage> Spool<S> {
             let trouble = self.trouble("write", names::DELIVERED, &error);
             log::warn!("{trouble}; after a restart some messages will be published again");
         }
+    }
+
+    /// Copies aside what could not be copied before; what still cannot is not released, nor
+    /// what comes after it.
+    fn uncopied_kept(&mut self, up_to: Seq) -> Seq {
+        while let Some(first) = self.uncopied.first().copied() {
+            if first > up_to {
+                break;
+            }
+            if self.copy_aside(first).is_err() {
+                return first - 1;
+            }
+            self.uncopied.remove(&first);
+        }
+        up_to
     }
 
     /// Deletes the segments that are not needed. What cannot be deleted is tried again.

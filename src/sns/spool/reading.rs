@@ -94,6 +94,7 @@ impl<S: Storage> Spool<S> {
             }
             Ok(false) => log::error!("message {seq} of the spool is not delivered: {why}"),
             Err(error) => {
+                self.uncopied.insert(seq);
                 let trouble = self.trouble("write", &names::copy(seq), &error);
                 log::error!("message {seq} of the spool is not delivered: {why}; {trouble}");
             }
@@ -101,7 +102,7 @@ impl<S: Storage> Spool<S> {
     }
 
     /// False when there is no such record any more, or there are enough newer copies.
-    fn copy_aside(&mut self, seq: Seq) -> io::Result<bool> {
+    pub(super) fn copy_aside(&mut self, seq: Seq) -> io::Result<bool> {
         let holds = |s: &&Segment| s.end > 0 && s.first <= seq && seq <= s.last;
         let Some(segment) = self.segments.iter().find(holds) else {
             return Ok(false);
