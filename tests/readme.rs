@@ -436,7 +436,7 @@ fn month(of: &(Inventory, Catalogue, usize), level: MetricsLevel, minutes: u64) 
         alarms: 1,
     };
     let interval = Duration::from_secs(60 * minutes);
-    let pace = cost::pace(metrics, interval, pages, Duration::from_secs(60));
+    let pace = cost::pace(metrics, interval, pages, Duration::from_secs(60), false);
     let usd = forecast_usd(pace, 0.01);
     if usd < 100.0 {
         format!("{usd:.2}")

@@ -6,7 +6,9 @@ mod clock;
 mod listener;
 mod once;
 mod poller;
+mod queue;
 pub mod signals;
+mod spool;
 mod state_dir;
 mod subscribe_url;
 mod threads;
@@ -30,6 +32,8 @@ use crate::topics::{Names, Topic};
 use clock::Clock;
 use listener::Listener;
 use poller::Poller;
+use queue::Mailbox;
+use spool::Spool;
 use state_dir::StateDir;
 use threads::Threads;
 
@@ -59,9 +63,11 @@ const MADE_ON: UnixMs = UnixMs(1_795_305_600_000);
 pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     let clock = Clock::start();
     let state_dir = StateDir::open(&config)?;
-    let sns = config.sns.as_ref();
+    let (sns, sqs) = (config.sns.as_ref(), config.sqs.as_ref());
     let settings = Settings {
-        topic_arns: sns.map(|sns| sns.topic_arns.clone()).unwrap_or_default(),
+        topic_arns: config.topic_arns(),
+        listens: sns.is_some(),
+        queue: sqs.is_some(),
         ..settings(&config, Some(state_dir.agent_id().to_owned()), take_over)
     };
     let names = Names::new(&settings.base_topic, &settings.instance);
@@ -73,6 +79,9 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     let (events, inbox) = sync_channel(EVENTS_MAX);
     let mut threads = Threads::default();
     let jobs = start_pollers(&mut threads, &poller, &events)?;
+    let pushes = sns.is_some() || sqs.is_some();
+    let spool = pushes.then(|| Spool::start(&mut threads, &config, &events));
+    let spool = spool.transpose()?;
     let from_broker = events.clone();
     threads.spawn("mqtt", move || {
         runner.run(|news| drop(from_broker.send(Event::Broker(news))));
@@ -91,6 +100,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         jobs,
         broker,
         reader,
+        spool,
         listener,
         memory_at: None,
     };
@@ -133,6 +143,8 @@ fn settings(config: &Config, agent_id: Option<String>, take_over: bool) -> Setti
         apis: apis(mp.apis),
         detail_tries: DETAIL_TRIES,
         topic_arns: Vec::new(),
+        listens: false,
+        queue: false,
         inventory_interval: mp.interval,
         alarms_interval: cw.alarms_interval,
         publishes_per_second_max: config.mqtt.max_publishes_per_second,
@@ -152,7 +164,8 @@ fn needs_clock(config: &Config) -> bool {
     let (mp, cw) = (&config.mediapackage, &config.cloudwatch);
     let v2 = mp.apis.v2 && mp.v2_url.tls;
     let vod = mp.apis.vod && mp.vod_url.tls;
-    mp.url.tls || v2 || vod || cw.url.tls
+    let sqs = config.sqs.as_ref().is_some_and(|sqs| sqs.url.tls);
+    mp.url.tls || v2 || vod || cw.url.tls || sqs
 }
 
 /// The APIs that the config asks for.
@@ -173,6 +186,7 @@ fn poller(config: &Config, clock: Clock, stop: Stop) -> Result<Poller, Failure> 
         .collect();
     let clients = Clients::new(config, &env, aws_clock.clone(), stop).map_err(failed)?;
     Ok(Poller {
+        mailbox: Arc::new(Mailbox::new(config.sqs.as_ref())),
         clients: Arc::new(clients),
         aws_clock,
         clock,
@@ -184,6 +198,8 @@ struct Jobs {
     media: SyncSender<Job>,
     metrics: SyncSender<Job>,
     alarms: SyncSender<Job>,
+    /// `None` where the config has no queue.
+    queue: Option<SyncSender<Job>>,
 }
 
 fn start_pollers(
@@ -208,6 +224,10 @@ fn start_pollers(
         media: start("poll-mp")?,
         metrics: start("poll-metrics")?,
         alarms: start("poll-alarms")?,
+        queue: match poller.clients.sqs {
+            Some(_) => Some(start("sqs")?),
+            None => None,
+        },
     })
 }
 
@@ -239,6 +259,7 @@ struct Shell {
     jobs: Jobs,
     broker: mqtt::Broker,
     reader: SyncSender<StoreRequest>,
+    spool: Option<Spool>,
     listener: Option<Listener>,
     memory_at: Option<Mono>,
 }
@@ -278,11 +299,12 @@ impl Shell {
                     | Job::ListV2(_)
                     | Job::Details(_)
                     | Job::Harvest(..)
-                    | Job::Vod => &self.jobs.media,
-                    Job::Series(_) | Job::Metrics(_) => &self.jobs.metrics,
-                    Job::Alarms => &self.jobs.alarms,
+                    | Job::Vod => Some(&self.jobs.media),
+                    Job::Series(_) | Job::Metrics(_) => Some(&self.jobs.metrics),
+                    Job::Alarms => Some(&self.jobs.alarms),
+                    Job::Queue(_) => self.jobs.queue.as_ref(),
                 };
-                if to.try_send(job).is_err() {
+                if to.is_none_or(|to| to.try_send(job).is_err()) {
                     log::error!("a poller does not take its job");
                 }
             }
@@ -293,7 +315,12 @@ impl Shell {
                 // The engine never asks twice at a time.
                 let _ = self.reader.try_send(request);
             }
-            Effect::Answer { .. } | Effect::Confirm { .. } | Effect::Spool(_) => {
+            Effect::Spool(request) => {
+                if let Some(spool) = &self.spool {
+                    spool.ask(request);
+                }
+            }
+            Effect::Answer { .. } | Effect::Confirm { .. } => {
                 if let Some(listener) = &self.listener {
                     listener.carry_out(effect);
                 }

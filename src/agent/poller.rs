@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::clock::Clock;
+use super::queue::Mailbox;
 use crate::aws::clock::AwsClock;
 use crate::aws::{Clients, Service, cloudwatch, harvest, mediapackage, mediapackage_v2, vod};
 use crate::engine::{Job, Outcome, Polled, Question};
@@ -22,6 +23,8 @@ pub struct Poller {
     pub aws_clock: AwsClock,
     /// Ours.
     pub clock: Clock,
+    /// The queue.
+    pub mailbox: Arc<Mailbox>,
 }
 
 impl Poller {
@@ -31,7 +34,7 @@ impl Poller {
         let service = self.service(&job);
         let requests = || service.map_or(0, Service::requests);
         let requests_before = requests();
-        let outcome = ask(service.ok_or_else(not_asked_for), job);
+        let outcome = self.ask(service.ok_or_else(not_asked_for), job);
         let learned = self.aws_clock.learned();
         Polled {
             outcome,
@@ -51,6 +54,36 @@ impl Poller {
             }
             Job::Vod => clients.vod.as_ref(),
             Job::Series(_) | Job::Metrics(_) | Job::Alarms => Some(&clients.cloudwatch),
+            Job::Queue(_) => clients.sqs.as_ref(),
+        }
+    }
+
+    fn ask(&self, service: Result<&Service, Fault>, job: Job) -> Outcome {
+        match job {
+            Job::Inventory => Outcome::Inventory(service.and_then(mediapackage::poll)),
+            Job::ListV2(step) => {
+                Outcome::ListV2(service.and_then(|s| mediapackage_v2::list_step(s, &step)))
+            }
+            Job::Details(batch) => Outcome::Details(service.map_or(Vec::new(), |s| get(s, batch))),
+            Job::Harvest(api, groups, now) => {
+                Outcome::Harvest(api, service.and_then(|s| jobs(s, api, &groups, now)))
+            }
+            Job::Vod => Outcome::Vod(service.and_then(vod::poll)),
+            Job::Series(level) => {
+                let wanted = |row: &ListedMetric| catalogue::is_asked(row, level);
+                Outcome::Series(service.and_then(|s| cloudwatch::list_metrics(s, wanted)))
+            }
+            Job::Alarms => Outcome::Alarms(service.and_then(cloudwatch::describe_alarms)),
+            Job::Queue(job) => Outcome::Queue(self.mailbox.answer(service, job, &self.aws_clock)),
+            Job::Metrics(question) => {
+                let Question {
+                    series, first, end, ..
+                } = &question;
+                let queries: Vec<_> = series.iter().map(|s| s.query.clone()).collect();
+                let columns =
+                    service.and_then(|s| cloudwatch::metric_data(s, &queries, *first, *end));
+                Outcome::Metrics(question, columns)
+            }
         }
     }
 }
@@ -62,33 +95,6 @@ fn not_asked_for() -> Fault {
         "the config does not ask for this API",
         "",
     )
-}
-
-fn ask(service: Result<&Service, Fault>, job: Job) -> Outcome {
-    match job {
-        Job::Inventory => Outcome::Inventory(service.and_then(mediapackage::poll)),
-        Job::ListV2(step) => {
-            Outcome::ListV2(service.and_then(|s| mediapackage_v2::list_step(s, &step)))
-        }
-        Job::Details(batch) => Outcome::Details(service.map_or(Vec::new(), |s| get(s, batch))),
-        Job::Harvest(api, groups, now) => {
-            Outcome::Harvest(api, service.and_then(|s| jobs(s, api, &groups, now)))
-        }
-        Job::Vod => Outcome::Vod(service.and_then(vod::poll)),
-        Job::Series(level) => {
-            let wanted = |row: &ListedMetric| catalogue::is_asked(row, level);
-            Outcome::Series(service.and_then(|s| cloudwatch::list_metrics(s, wanted)))
-        }
-        Job::Alarms => Outcome::Alarms(service.and_then(cloudwatch::describe_alarms)),
-        Job::Metrics(question) => {
-            let Question {
-                series, first, end, ..
-            } = &question;
-            let queries: Vec<_> = series.iter().map(|s| s.query.clone()).collect();
-            let columns = service.and_then(|s| cloudwatch::metric_data(s, &queries, *first, *end));
-            Outcome::Metrics(question, columns)
-        }
-    }
 }
 
 fn jobs(service: &Service, api: Api, groups: &[Id], now: UnixMs) -> Result<Vec<HarvestJob>, Fault> {

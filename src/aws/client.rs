@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use ureq::{Agent, Body};
 
 use super::answer::Refusal;
+use super::call::Call;
 use super::clock::{AwsClock, Sample};
 use super::credentials::{Credentials, Provider};
-use super::retry::{self, ATTEMPTS_MAX, Hint, Quota, Retry};
+use super::retry::{self, Hint, Quota, Retry};
 use super::sign::{Scope, sign};
 use super::stop::Stop;
 use super::transport::{self, Limits};
@@ -23,97 +23,6 @@ use crate::state::fault::{Fault, FaultKind};
 
 /// AWS takes signatures up to 5 minutes off; the SDKs sign again from 4 on.
 const SKEW_MS_MAX: u64 = 4 * 60 * 1000;
-
-/// One operation of AWS.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// Its name, as AWS and IAM spell it.
-    operation: &'static str,
-    method: Method,
-    /// Path and query, percent-encoded.
-    target: String,
-    headers: Vec<(&'static str, HeaderValue)>,
-    body: Vec<u8>,
-    /// False for what AWS gives to anybody: then no credentials are needed or looked for.
-    signed: bool,
-    /// Narrower limits than those of all calls, where it has some.
-    limit: Option<CallLimit>,
-}
-
-/// What one call may take, where that is less than [`Limits`] allow.
-#[derive(Clone, Copy, Debug)]
-pub struct CallLimit {
-    /// Body of the answer.
-    pub body_bytes_max: u64,
-    /// One request from name lookup to the last byte of the answer.
-    pub request: Duration,
-    /// The first attempt included.
-    pub attempts_max: u32,
-}
-
-impl Call {
-    /// A GET of `target`.
-    pub fn get(operation: &'static str, target: String) -> Call {
-        Call {
-            operation,
-            method: Method::GET,
-            target,
-            headers: Vec::new(),
-            body: Vec::new(),
-            signed: true,
-            limit: None,
-        }
-    }
-
-    /// A call of the AWS JSON 1.0 protocol.
-    pub fn json(operation: &'static str, amz_target: &'static str, body: Vec<u8>) -> Call {
-        let content_type = HeaderValue::from_static("application/x-amz-json-1.0");
-        let headers = vec![
-            ("content-type", content_type),
-            ("x-amz-target", HeaderValue::from_static(amz_target)),
-        ];
-        Call::post(operation, headers, body)
-    }
-
-    /// A call of the AWS query protocol; `form` is percent-encoded.
-    pub fn form(operation: &'static str, form: String) -> Call {
-        let content_type = HeaderValue::from_static("application/x-www-form-urlencoded");
-        Call::post(operation, vec![("content-type", content_type)], form.into())
-    }
-
-    fn post(
-        operation: &'static str,
-        headers: Vec<(&'static str, HeaderValue)>,
-        body: Vec<u8>,
-    ) -> Call {
-        Call {
-            method: Method::POST,
-            headers,
-            body,
-            ..Call::get(operation, String::from("/"))
-        }
-    }
-
-    /// The same without a signature.
-    pub fn unsigned(self) -> Call {
-        Call {
-            signed: false,
-            ..self
-        }
-    }
-
-    /// The same within `limit`.
-    pub fn within(self, limit: CallLimit) -> Call {
-        Call {
-            limit: Some(limit),
-            ..self
-        }
-    }
-
-    fn attempts_max(&self) -> u32 {
-        self.limit.map_or(ATTEMPTS_MAX, |limit| limit.attempts_max)
-    }
-}
 
 /// The AWS services of one region.
 pub struct Clients {
@@ -127,6 +36,8 @@ pub struct Clients {
     pub cloudwatch: Service,
     /// SNS, where the config has it.
     pub sns: Option<Service>,
+    /// SQS, where the config has it.
+    pub sqs: Option<Service>,
     agents: Vec<Agent>,
 }
 
@@ -203,12 +114,15 @@ impl Clients {
         let cloudwatch = service("CloudWatch", "monitoring", "cloudwatch", &cw.url, &cw.proxy)?;
         let sns = config.sns.as_ref();
         let sns = sns.map(|sns| service("SNS", "sns", "sns", &sns.url, &sns.proxy));
+        let sqs = config.sqs.as_ref();
+        let sqs = sqs.map(|sqs| service("SQS", "sqs", "sqs", &sqs.url, &sqs.proxy));
         Ok(Clients {
             mediapackage,
             mediapackage_v2,
             vod,
             cloudwatch,
             sns: sns.transpose()?,
+            sqs: sqs.transpose()?,
             agents: agents.into_values().collect(),
         })
     }
@@ -317,6 +231,11 @@ impl Service {
         self.operations.load(Ordering::Relaxed)
     }
 
+    /// Whether the agent is stopping: only [`Call::last`] is sent then.
+    pub fn is_stopping(&self) -> bool {
+        self.shared.stop.requested()
+    }
+
     /// Sends `call` and returns the body of the answer.
     ///
     /// Besides the retries of the standard mode it is signed again once when AWS refuses its
@@ -334,7 +253,7 @@ impl Service {
         let mut retries = 0;
         let mut last_retry = None;
         loop {
-            self.check_stop()?;
+            self.check_stop(call)?;
             let offset_ms = self.shared.clock.offset_ms();
             let failure = match self.attempt(call, credentials.as_ref()) {
                 Ok(body) => {
@@ -343,7 +262,7 @@ impl Service {
                 }
                 Err(failure) => failure,
             };
-            self.check_stop()?;
+            self.check_stop(call)?;
             if let Some(signer) = &mut credentials {
                 let learned_ms = self.shared.clock.offset_ms().abs_diff(offset_ms);
                 let moved = learned_ms > SKEW_MS_MAX;
@@ -374,8 +293,8 @@ impl Service {
         self.quota.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn check_stop(&self) -> Result<(), Fault> {
-        if self.shared.stop.requested() {
+    fn check_stop(&self, call: &Call) -> Result<(), Fault> {
+        if self.shared.stop.requested() && !call.is_last {
             Err(stopped())
         } else {
             Ok(())
@@ -413,7 +332,7 @@ impl Service {
             clock.take(&Sample {
                 date: text(answer.headers(), header::DATE.as_str()),
                 aged: answer.headers().contains_key(header::AGE),
-                sent,
+                sent: if call.is_long_poll { received } else { sent },
                 received,
             });
         }
@@ -469,7 +388,7 @@ impl Service {
         if bytes.len() as u64 > limit {
             let (peer, operation) = (&self.peer, call.operation);
             let what = format!("{peer} answered {operation} with more than {limit} bytes");
-            return Err(Fault::new(FaultKind::Answer, what, "").into());
+            return Err(Fault::new(FaultKind::TooLarge, what, "").into());
         }
         Ok(bytes)
     }
@@ -549,7 +468,8 @@ impl Service {
                 String::from("check region, url and proxy")
             }
             FaultKind::Permission => {
-                format!("allow {}:{} in the IAM policy", self.iam, call.operation)
+                let action = call.action.unwrap_or(call.operation);
+                format!("allow {}:{action} in the IAM policy", self.iam)
             }
             FaultKind::Credentials if code.contains("Expired") => {
                 String::from("renew the session: give new credentials at that place")
@@ -567,9 +487,11 @@ impl Service {
                 String::from("sign the account up for the service")
             }
             FaultKind::Refused => String::from("check region, url and proxy"),
-            FaultKind::NoSuchHost | FaultKind::Server | FaultKind::Answer | FaultKind::Stopped => {
-                String::new()
-            }
+            FaultKind::NoSuchHost
+            | FaultKind::Server
+            | FaultKind::Answer
+            | FaultKind::TooLarge
+            | FaultKind::Stopped => String::new(),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! AWS as the agent sees it: requests and parsing are pure (`mediapackage`, `mediapackage_v2`,
-//! `harvest`, `vod`, `cloudwatch`), the connection, signing and credentials touch the world
+//! `harvest`, `vod`, `cloudwatch`, `sqs`), the connection, signing and credentials touch the world
 //! (`client`, `credentials`).
 
 mod answer;
+mod call;
 pub mod client;
 pub mod clock;
 pub mod cloudwatch;
@@ -15,6 +16,7 @@ mod rest;
 mod retry;
 mod sign;
 pub mod sns;
+pub mod sqs;
 pub mod stop;
 mod transport;
 pub mod vod;

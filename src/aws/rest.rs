@@ -11,7 +11,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::client::{Call, Service};
+use super::call::Call;
+use super::client::Service;
 use super::pages::{self, Page};
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::model::{Id, Tags};

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::client::{Call, CallLimit, Service};
+use super::call::{Call, CallLimit};
+use super::client::Service;
 use crate::config::Secret;
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::push::MessageId;

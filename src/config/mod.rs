@@ -4,6 +4,7 @@
 //! What each key means stands in the README and in the commented example,
 //! `systemd/config.toml`, which is one of the test's fixtures.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -75,6 +76,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// The topics whose messages are taken, by whichever way, each once.
+    pub fn topic_arns(&self) -> Vec<String> {
+        let of_listener = self.sns.iter().flat_map(|sns| &sns.topic_arns);
+        let of_queue = self.sqs.iter().flat_map(|sqs| &sqs.topic_arns);
+        let all: BTreeSet<&String> = of_listener.chain(of_queue).collect();
+        all.into_iter().cloned().collect()
+    }
+
     /// The part that the rules of `state` depend on.
     pub fn wish(&self) -> Wish {
         let (mp, cw) = (&self.mediapackage, &self.cloudwatch);

@@ -21,7 +21,6 @@ enum Asked {
 use Asked::{NotFalse, Table, True};
 
 const UNBUILT: &[(Asked, &str)] = &[
-    (Table("sqs"), "taking messages from a queue"),
     (Table("status"), "the local page"),
     (Table("credentials.iot"), "the AWS IoT credential provider"),
     (Table("credentials.assume_role"), "assuming a role"),

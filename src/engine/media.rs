@@ -340,7 +340,7 @@ impl Engine {
                 let result = result.map(|vod| self.take_vod(vod));
                 self.listed(now, MediaApi::Vod, result, began, took);
             }
-            Outcome::Series(_) | Outcome::Metrics(..) | Outcome::Alarms(_) => {}
+            Outcome::Series(_) | Outcome::Metrics(..) | Outcome::Alarms(_) | Outcome::Queue(_) => {}
         }
     }
 

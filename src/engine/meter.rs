@@ -2,7 +2,7 @@
 //!
 //! Source: the CloudWatch price page. `GetMetricData` costs by the metric requested, whatever
 //! comes back (up to five statistics of one metric count once); the other calls cost by the
-//! request.
+//! request, and so do those of SQS.
 
 use std::time::Duration;
 
@@ -12,14 +12,18 @@ const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const LIST_INTERVAL: Duration = Duration::from_secs(600);
 /// What AWS takes for a thousand `ListMetrics` or `DescribeAlarms` requests.
 const PRICE_PER_1000_REQUESTS_USD: f64 = 0.01;
+/// What SQS takes for a thousand requests beyond the first million of a month (standard queue).
+const PRICE_PER_1000_QUEUE_REQUESTS_USD: f64 = 0.0004;
 
 /// Counts what is billed since the process started.
 #[derive(Clone, Debug, Default)]
 pub struct Meter {
     /// Metrics requested.
     pub metrics: u64,
-    /// Other billed requests.
+    /// Other billed requests of CloudWatch.
     pub requests: u64,
+    /// Requests of SQS.
+    pub queue_requests: u64,
 }
 
 /// What one round of each kind of poll asks for, for the forecast.
@@ -37,6 +41,8 @@ pub struct Pace {
     pub alarm_requests: u64,
     /// Time between two of them.
     pub alarms_interval: Duration,
+    /// Time between two receives of a queue that is empty; zero: there is no queue.
+    pub queue_interval: Duration,
 }
 
 impl Meter {
@@ -44,6 +50,7 @@ impl Meter {
     pub fn usd(&self, price_per_1000_metrics_usd: f64) -> f64 {
         self.metrics as f64 / 1000.0 * price_per_1000_metrics_usd
             + self.requests as f64 / 1000.0 * PRICE_PER_1000_REQUESTS_USD
+            + self.queue_requests as f64 / 1000.0 * PRICE_PER_1000_QUEUE_REQUESTS_USD
     }
 }
 
@@ -56,7 +63,9 @@ pub fn forecast_usd(pace: Pace, price_per_1000_metrics_usd: f64) -> f64 {
     let metrics = pace.metrics_a_poll as f64 * rounds(pace.metrics_interval);
     let requests = pace.list_requests as f64 * rounds(pace.list_interval)
         + pace.alarm_requests as f64 * rounds(pace.alarms_interval);
-    metrics / 1000.0 * price_per_1000_metrics_usd + requests / 1000.0 * PRICE_PER_1000_REQUESTS_USD
+    metrics / 1000.0 * price_per_1000_metrics_usd
+        + requests / 1000.0 * PRICE_PER_1000_REQUESTS_USD
+        + rounds(pace.queue_interval) / 1000.0 * PRICE_PER_1000_QUEUE_REQUESTS_USD
 }
 
 #[cfg(test)]
@@ -75,6 +84,7 @@ mod tests {
         let meter = Meter {
             metrics: 1_000_000,
             requests: 100_000,
+            queue_requests: 0,
         };
         assert!((meter.usd(0.01) - 11.0).abs() < 1e-9);
     }

@@ -15,6 +15,7 @@ pub mod ownership;
 mod polls;
 mod publish;
 pub mod push;
+pub mod queueing;
 pub mod settings;
 pub mod spooling;
 mod stop;
@@ -34,7 +35,7 @@ use crate::state::harvest::HarvestJobs;
 use crate::state::inventory::Inventory;
 use crate::state::model::{Api, HarvestJob, Id};
 use crate::state::polled::{self, Column, ListedMetric, PolledAlarm};
-use crate::state::push::{DeliveryId, MessageId, Reason, Refusals};
+use crate::state::push::{MessageId, Reason, Refusals};
 use crate::state::time::{Minute, Mono, UnixMs};
 use crate::state::tracks::Tracks;
 use crate::state::wish::MetricsLevel;
@@ -46,6 +47,7 @@ use outbox::{Once, Outbox, Token};
 use ownership::{Ownership, Store};
 use polls::Polls;
 use push::{ConfirmToken, Push, Pushes};
+use queueing::{QueueEnd, QueueJob};
 pub use settings::Settings;
 use spooling::{SpoolEvent, SpoolRequest};
 
@@ -91,6 +93,8 @@ pub enum Job {
     Metrics(Question),
     /// List alarms.
     Alarms,
+    /// Take messages from the queue, or tell it what became of them.
+    Queue(QueueJob),
 }
 
 /// What AWS said.
@@ -112,6 +116,8 @@ pub enum Outcome {
     Metrics(Question, Result<Vec<Column>, Fault>),
     /// Of [`Job::Alarms`].
     Alarms(Result<Vec<PolledAlarm>, Fault>),
+    /// Of [`Job::Queue`].
+    Queue(QueueEnd),
 }
 
 impl Outcome {
@@ -126,6 +132,7 @@ impl Outcome {
             Outcome::Series(result) => result.is_ok(),
             Outcome::Metrics(_, result) => result.is_ok(),
             Outcome::Alarms(result) => result.is_ok(),
+            Outcome::Queue(end) => end.is_good(),
         }
     }
 }
@@ -235,10 +242,10 @@ pub enum Effect {
     Connect,
     /// Send.
     Publish(Publication),
-    /// Answer a delivery: it is safe, or it is refused.
+    /// Answer a request to the listener: its message is safe, or it is refused.
     Answer {
-        /// Which.
-        delivery: DeliveryId,
+        /// Which request.
+        request: u64,
         /// Why not.
         refused: Option<Reason>,
     },
@@ -301,7 +308,7 @@ impl Engine {
             meter: Meter::default(),
             outbox: Outbox::default(),
             happenings: VecDeque::new(),
-            pushes: Pushes::new(&settings.topic_arns),
+            pushes: Pushes::new(&settings),
             told: view::Told::default(),
             broker: publish::Broker::default(),
             ownership: Ownership::default(),
@@ -343,6 +350,7 @@ impl Engine {
         self.advance_ownership(now);
         self.pump(now);
         self.advance_pushes(now);
+        self.advance_queue(now);
         self.advance_stop(now);
         std::mem::take(&mut self.effects)
     }
@@ -359,6 +367,7 @@ impl Engine {
             self.broker_deadline(),
             self.ownership.deadline(),
             self.pushes.deadline(),
+            self.queue_deadline(now),
             self.stopping.as_ref().map(|stopping| stopping.give_up_at),
         ];
         let next = deadlines.into_iter().flatten().min();

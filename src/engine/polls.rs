@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::cycle::{Batch, Cycle};
 use super::media::Media;
 use super::meter::LIST_INTERVAL;
+use super::queueing::LONG_POLL;
 use super::timer::Timer;
 use super::{Effect, Engine, Job, Now, Outcome, Polled, Settings};
 use crate::state::alarms::AlarmChanges;
@@ -32,7 +33,7 @@ pub struct Polls {
     pub(super) batch: Option<Batch>,
     /// Up to this one, points had their turn while the broker could not keep up.
     pub(super) points_after: Option<Resource>,
-    clock_was_wrong: bool,
+    pub(super) clock_was_wrong: bool,
     /// Whether a poll begins again right after the one that is under way.
     pub(super) catching_up: bool,
     /// Why the last `ListMetrics` failed: then only what is known is asked.
@@ -40,6 +41,8 @@ pub struct Polls {
     pub(super) forecast: super::meter::Pace,
     /// Whether there is a listener.
     listens: bool,
+    /// Whether there is a queue.
+    queue: bool,
 }
 
 impl Polls {
@@ -58,11 +61,17 @@ impl Polls {
             clock_was_wrong: false,
             catching_up: false,
             list_fault: None,
-            listens: !settings.topic_arns.is_empty(),
+            listens: settings.listens,
+            queue: settings.queue,
             forecast: super::meter::Pace {
                 metrics_interval: wish.metrics_interval,
                 list_interval: LIST_INTERVAL.max(wish.metrics_interval),
                 alarms_interval: settings.alarms_interval,
+                queue_interval: if settings.queue {
+                    LONG_POLL
+                } else {
+                    Duration::ZERO
+                },
                 ..Default::default()
             },
         }
@@ -87,7 +96,7 @@ impl Polls {
             Source::Metrics => self.metrics.due.is_some(),
             Source::Alarms => self.alarms.due.is_some(),
             Source::Sns => self.listens,
-            Source::Sqs => false,
+            Source::Sqs => self.queue,
         }
     }
 
@@ -95,6 +104,7 @@ impl Polls {
         match source {
             Source::Metrics => self.metrics.interval,
             Source::Alarms => self.alarms.interval,
+            Source::Sqs => LONG_POLL,
             _ => self.media.interval(),
         }
     }
@@ -180,7 +190,10 @@ impl Engine {
                 "set the clock (NTP); polling starts by itself once it is right",
             );
             self.log(log::Level::Warn, fault.to_string());
-            for source in [Source::MediaPackage, Source::Metrics, Source::Alarms] {
+            let asked = Source::ALL
+                .into_iter()
+                .filter(|source| *source != Source::Sns);
+            for source in asked {
                 if self.polls.wants(source) {
                     self.told.source(source).failed(fault.clone(), now.wall);
                 }
@@ -219,6 +232,7 @@ impl Engine {
             | Outcome::Vod(_) => Source::MediaPackage,
             Outcome::Series(_) | Outcome::Metrics(..) => Source::Metrics,
             Outcome::Alarms(_) => Source::Alarms,
+            Outcome::Queue(_) => Source::Sqs,
         };
         self.told.source(source).requests += polled.requests;
         match polled.outcome {
@@ -248,6 +262,10 @@ impl Engine {
                     Ok(columns) => self.take_columns(now, question, columns),
                     Err(fault) => self.end_cycle(now, Err(fault)),
                 }
+            }
+            Outcome::Queue(end) => {
+                self.meter.queue_requests += polled.requests;
+                self.queue_told(now, end, took);
             }
         }
     }

@@ -24,8 +24,12 @@ pub struct Settings {
     /// So many failed tries to get a resource of v2 by itself before it is shown without what
     /// only that tells.
     pub detail_tries: u32,
-    /// Topics whose messages the listener takes; none: there is no listener.
+    /// Topics whose messages are taken, whichever way they come.
     pub topic_arns: Vec<String>,
+    /// Whether there is a listener for SNS.
+    pub listens: bool,
+    /// Whether there is a queue to take messages from.
+    pub queue: bool,
     /// Time between two inventory polls.
     pub inventory_interval: Duration,
     /// Time between two alarm polls.

@@ -47,6 +47,7 @@ impl Engine {
     /// Ends the process once nothing is left to say.
     pub(super) fn advance_stop(&mut self, now: Now) {
         let said = !self.broker.connected || !self.outbox.is_pending(&Topic::Status);
+        let said = said && !self.owes_the_queue();
         let Some(stopping) = &mut self.stopping else {
             return;
         };

@@ -129,11 +129,11 @@ impl Engine {
             if matches!(status.state, SourceState::Off | SourceState::Starting) {
                 continue;
             }
-            // What listens has no interval: it is there, or it is not.
-            let online = match source.is_pushed() {
-                true => status.state == SourceState::Ok,
-                false => status.is_online(now.mono, self.polls.interval(*source)),
-            };
+            // What listens has no interval: it is there, or it is not. A queue that works is not
+            // asked while the broker is away.
+            let works = source.is_pushed() && status.state == SourceState::Ok;
+            let lasts = |source| status.is_online(now.mono, self.polls.interval(source));
+            let online = works || *source != Source::Sns && lasts(*source);
             if self.told.online.insert(*source, online) != Some(online) {
                 self.outbox.touch(Topic::Source(*source));
                 // What a source's failing means for the channels may have changed with it.

@@ -203,6 +203,40 @@ pub fn parse(body: &[u8]) -> Result<Envelope, Reason> {
     })
 }
 
+/// What an envelope says where nobody holds it against a signature.
+#[derive(Clone, Debug)]
+pub struct Unsigned {
+    /// `Type`.
+    pub kind: Kind,
+    /// `MessageId`, where it is one.
+    pub message_id: Option<MessageId>,
+    /// `Subject`.
+    pub subject: Option<String>,
+    /// `Message`.
+    pub message: String,
+    /// `Timestamp`, where it is one.
+    pub timestamp: Option<UnixMs>,
+}
+
+/// Reads the envelope of a message that came another way than over HTTP.
+///
+/// # Errors
+///
+/// [`Reason::Type`] for a type that is none of the three; [`Reason::Malformed`] for what is no
+/// object of such strings, has a key twice, or has no `Message`.
+pub fn parse_unsigned(text: &str) -> Result<Unsigned, Reason> {
+    let mut fields = Fields::read(text).map_err(|NotJson| Reason::Malformed)?;
+    Ok(Unsigned {
+        kind: Kind::parse(&fields.need("Type")?).ok_or(Reason::Type)?,
+        message_id: fields
+            .take("MessageId")
+            .and_then(|id| MessageId::parse(&id)),
+        subject: fields.take("Subject"),
+        message: fields.need("Message")?,
+        timestamp: fields.take("Timestamp").and_then(|text| timestamp(&text)),
+    })
+}
+
 fn invitation(fields: &mut Fields<'_>) -> Result<Invitation, Reason> {
     let token = fields.need("Token")?;
     let subscribe_url = fields.need("SubscribeURL")?;

@@ -1,8 +1,8 @@
-//! What SNS sends: envelopes, signatures, meaning, the spool.
+//! What SNS sends, to the listener or through a queue: envelopes, signatures, meaning, the spool.
 //!
 //! ```text
 //! request ─▶ receiver (envelope, verify, certificate) ─▶ accepted ─▶ meaning ─▶ a Notice
-//!                                                           └─▶ spool, and back
+//! queue ───▶ queued (envelope) ──────────────────────────▶┘ └─▶ spool, and back
 //! ```
 
 pub mod accepted;
@@ -12,6 +12,7 @@ mod der;
 pub mod envelope;
 mod json;
 pub mod meaning;
+pub mod queued;
 mod reader;
 pub mod receiver;
 pub mod redact;

@@ -244,7 +244,11 @@ impl Details {
                 self.rest_until = now.after(doubled(REST_FIRST, self.rests, REST_MAX));
                 self.end(now);
             }
-            FaultKind::Permission | FaultKind::Server | FaultKind::Refused | FaultKind::Answer => {
+            FaultKind::Permission
+            | FaultKind::Server
+            | FaultKind::Refused
+            | FaultKind::Answer
+            | FaultKind::TooLarge => {
                 self.rests = 0;
                 if let Some(held) = self.held.get_mut(resource) {
                     held.tried = true;

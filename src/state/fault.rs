@@ -21,8 +21,10 @@ pub enum FaultKind {
     Server,
     /// The request was refused as wrong (other 4xx).
     Refused,
-    /// The answer is not what the API promises: malformed, truncated, looping, too large.
+    /// The answer is not what the API promises: malformed, truncated, looping.
     Answer,
+    /// The answer is larger than may be.
+    TooLarge,
     /// The agent is stopping.
     Stopped,
 }
@@ -37,9 +39,11 @@ impl FaultKind {
             | FaultKind::Network
             | FaultKind::NoSuchHost
             | FaultKind::Stopped => true,
-            FaultKind::Permission | FaultKind::Server | FaultKind::Refused | FaultKind::Answer => {
-                false
-            }
+            FaultKind::Permission
+            | FaultKind::Server
+            | FaultKind::Refused
+            | FaultKind::Answer
+            | FaultKind::TooLarge => false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What AWS sends by itself, over SNS or SQS: messages that were found good, and what they mean.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::alarms::Via;
@@ -9,7 +10,23 @@ use super::source::Source;
 use super::time::UnixMs;
 
 /// Names one delivery of a message until it is answered.
-pub type DeliveryId = u64;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DeliveryId {
+    /// A request to the listener.
+    Request(u64),
+    /// A message received from the queue.
+    Queued(u64),
+}
+
+/// What the queue gives with a message, to delete it by. New at every receive.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Receipt(pub String);
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
 
 /// The id that SNS gives a message and keeps on every retry: a UUID.
 ///
@@ -35,6 +52,11 @@ impl MessageId {
             });
         let digits = well.then(|| text.replace('-', ""))?;
         u128::from_str_radix(&digits, 16).ok().map(MessageId)
+    }
+
+    /// One made of these bytes, for a message that was given none.
+    pub fn from_bytes(bytes: [u8; 16]) -> MessageId {
+        MessageId(u128::from_be_bytes(bytes))
     }
 }
 
@@ -258,7 +280,8 @@ pub struct PushedEvent {
     pub wakes: Option<Source>,
 }
 
-/// Why a request to the listener was refused. Each is counted by itself.
+/// Why a request to the listener or a message of the queue was refused. Each is counted by
+/// itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// Not a POST.
@@ -291,6 +314,8 @@ pub enum Reason {
     Ahead,
     /// `SubscribeURL` is not a confirmation of this topic at `sns.url`.
     SubscribeUrl,
+    /// A confirmation that came through the queue.
+    Invitation,
     /// Cannot be judged now: the certificate is not to be had.
     NoCertificate,
     /// Cannot be judged now: AWS's time is not known yet.
@@ -318,6 +343,7 @@ impl Reason {
             Reason::TooOld => "too_old",
             Reason::Ahead => "ahead",
             Reason::SubscribeUrl => "subscribe_url",
+            Reason::Invitation => "subscription_confirmation",
             Reason::NoCertificate => "no_certificate",
             Reason::NoClock => "no_clock",
             Reason::Busy => "busy",
@@ -339,7 +365,8 @@ impl Reason {
             | Reason::Certificate
             | Reason::TooOld
             | Reason::Ahead
-            | Reason::SubscribeUrl => 403,
+            | Reason::SubscribeUrl
+            | Reason::Invitation => 403,
             Reason::NoCertificate | Reason::NoClock | Reason::Busy => 503,
         }
     }
@@ -356,7 +383,7 @@ impl Reason {
                 "raw message delivery has no signature; switch it off in the subscription"
             }
             Reason::Type => "a type that is not known, or not that of the header",
-            Reason::Topic => "not one of [sns] topic_arns",
+            Reason::Topic => "not one of topic_arns",
             Reason::CertificateUrl => "the certificate is not at [sns] url",
             Reason::SignatureVersion => {
                 "the signature's version is not known, or below min_signature_version"
@@ -366,6 +393,10 @@ impl Reason {
             Reason::TooOld => "published longer ago than AWS tries to deliver",
             Reason::Ahead => "published in the future; check this machine's clock",
             Reason::SubscribeUrl => "the confirmation is not for this topic at [sns] url",
+            Reason::Invitation => {
+                "a queue is confirmed by its owner; subscribe it with the account that owns it, \
+                 which needs no confirmation"
+            }
             Reason::NoCertificate => "the signing certificate is not to be had now",
             Reason::NoClock => "AWS's time is not known yet",
             Reason::Busy => "neither broker nor spool take it now",
@@ -373,15 +404,28 @@ impl Reason {
     }
 }
 
+/// What came one way, since the process started.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Notifications taken.
+    pub accepted: u64,
+    /// What was refused, by reason.
+    pub rejected: BTreeMap<Reason, u64>,
+}
+
 /// How often something was refused since the last time it was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusals {
+    /// Which way it came: never [`Via::Poll`].
+    pub via: Via,
     /// Why.
     pub reason: Reason,
     /// The topic of ours that it named.
     pub topic_arn: Option<String>,
     /// How often.
     pub count: u64,
+    /// How whoever looks for the last of them knows it, in words.
+    pub example: Option<String>,
 }
 
 #[cfg(test)]

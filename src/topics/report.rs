@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::state::alarms::Via;
 use crate::state::apis::{ApiStatus, Apis};
 use crate::state::health::Light;
 use crate::state::model::Id;
-use crate::state::push::Reason;
+use crate::state::push::Counts;
 use crate::state::source::{Source, SourceStatus};
 use crate::state::time::UnixMs;
 
@@ -135,8 +136,8 @@ pub struct Stats<'a> {
     pub sources: &'a Sources,
     /// Rows of `ListMetrics` that belong to a known resource, and those that do not.
     pub series: (usize, usize),
-    /// Notifications taken, and what was refused by reason, since the process started.
-    pub pushed: (u64, &'a BTreeMap<Reason, u64>),
+    /// What was pushed, by the way it came.
+    pub pushed: &'a BTreeMap<Via, Counts>,
     /// Metrics that AWS bills, since the process started.
     pub metrics_billed: u64,
     /// What they and the other billed calls cost.
@@ -189,8 +190,8 @@ pub fn stats(stats: &Stats) -> String {
         matched: usize,
         unmatched: usize,
     }
-    #[derive(Serialize)]
-    struct Sns {
+    #[derive(Default, Serialize)]
+    struct Pushed {
         accepted: u64,
         rejected: BTreeMap<&'static str, u64>,
     }
@@ -206,14 +207,24 @@ pub fn stats(stats: &Stats) -> String {
     struct Payload {
         sources: BTreeMap<&'static str, SourceStats>,
         series: Series,
-        sns: Sns,
+        sns: Pushed,
+        sqs: Pushed,
         cost: Cost,
         memory_bytes: Option<u64>,
         publishes: u64,
         updated_at: String,
     }
-    let rejected = stats.pushed.1.iter();
-    let rejected = rejected.map(|(reason, count)| (reason.as_str(), *count));
+    let pushed = |via| {
+        let counts = stats.pushed.get(&via);
+        counts.map_or_else(Pushed::default, |counts| Pushed {
+            accepted: counts.accepted,
+            rejected: counts
+                .rejected
+                .iter()
+                .map(|(reason, count)| (reason.as_str(), *count))
+                .collect(),
+        })
+    };
     json(&Payload {
         sources: stats
             .sources
@@ -224,10 +235,8 @@ pub fn stats(stats: &Stats) -> String {
             matched: stats.series.0,
             unmatched: stats.series.1,
         },
-        sns: Sns {
-            accepted: stats.pushed.0,
-            rejected: rejected.collect(),
-        },
+        sns: pushed(Via::Sns),
+        sqs: pushed(Via::Sqs),
         cost: Cost {
             metrics_billed: stats.metrics_billed,
             usd: cents(stats.cost_usd),

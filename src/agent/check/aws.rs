@@ -317,7 +317,7 @@ impl<W: Write> Asking<'_, W> {
             ..
         } = picture;
         if inventory.listings() > 0 {
-            cost::month(self.report, config, inventory, catalogue, *pages);
+            cost::month(self.report, self.config, inventory, catalogue, *pages);
         }
         cost::of_this_check(self.report, &picture.meter, config);
     }

@@ -5,8 +5,9 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::report::{Grade, Report};
-use crate::config::{AlarmsKept, CloudWatch, MetricsLevel};
+use crate::config::{AlarmsKept, CloudWatch, Config, MetricsLevel};
 use crate::engine::meter::{self, LIST_INTERVAL, Meter, Pace};
+use crate::engine::queueing::LONG_POLL;
 use crate::state::catalogue::Catalogue;
 use crate::state::inventory::Inventory;
 
@@ -39,6 +40,7 @@ pub fn pace(
     metrics_interval: Duration,
     pages: Pages,
     alarms_interval: Duration,
+    queue: bool,
 ) -> Pace {
     Pace {
         metrics_a_poll,
@@ -47,19 +49,22 @@ pub fn pace(
         list_interval: LIST_INTERVAL,
         alarm_requests: pages.alarms,
         alarms_interval,
+        queue_interval: if queue { LONG_POLL } else { Duration::ZERO },
     }
 }
 
 /// A month at every level, the configured one held against the budget.
 pub fn month<W: Write>(
     report: &mut Report<W>,
-    config: &CloudWatch,
+    config: &Config,
     inventory: &Inventory,
     catalogue: &Catalogue,
     pages: Pages,
 ) {
+    let queue = config.sqs.is_some();
+    let config = &config.cloudwatch;
     if config.metrics == MetricsLevel::Off {
-        let usd = usd_a_month(config, 0, pages);
+        let usd = usd_a_month(config, 0, pages, queue);
         let found = format!("a month of alarms costs about ${usd:.2}; metrics are off");
         report.ok(PART, &found);
     }
@@ -71,7 +76,7 @@ pub fn month<W: Write>(
             continue;
         }
         let metrics = metrics_a_poll(inventory, catalogue, level);
-        let usd = usd_a_month(config, metrics, pages);
+        let usd = usd_a_month(config, metrics, pages, queue);
         let found = format!(
             "a month of metrics = \"{}\" costs about ${usd:.2}: {metrics} metrics every {} s",
             level.as_str(),
@@ -107,20 +112,28 @@ fn of_this_config<W: Write>(report: &mut Report<W>, config: &CloudWatch, found: 
     report.line(grade, PART, &found, remedy);
 }
 
-fn usd_a_month(config: &CloudWatch, metrics: u64, pages: Pages) -> f64 {
+fn usd_a_month(config: &CloudWatch, metrics: u64, pages: Pages, queue: bool) -> f64 {
     let alarms_wanted = config.alarms != AlarmsKept::Off || !config.alarm_include.is_empty();
     let pages = Pages {
         list: pages.list.filter(|_| metrics > 0),
         alarms: if alarms_wanted { pages.alarms } else { 0 },
     };
-    let pace = pace(metrics, config.interval, pages, config.alarms_interval);
+    let pace = pace(
+        metrics,
+        config.interval,
+        pages,
+        config.alarms_interval,
+        queue,
+    );
     meter::forecast_usd(pace, config.price_per_1000_metrics_usd)
 }
 
 /// What this run of `check` itself was billed.
 pub fn of_this_check<W: Write>(report: &mut Report<W>, meter: &Meter, config: &CloudWatch) {
     let usd = meter.usd(config.price_per_1000_metrics_usd);
-    let Meter { metrics, requests } = meter;
+    let Meter {
+        metrics, requests, ..
+    } = meter;
     let found = format!(
         "this check itself: {metrics} metrics and {requests} other requests of CloudWatch, \
          ${usd:.5}"

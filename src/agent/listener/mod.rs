@@ -1,9 +1,9 @@
 //! The SNS listener's threads: the front that gathers requests, the workers that judge them,
-//! the one that asks SNS, and the spool's.
+//! and the one that asks SNS.
 //!
 //! ```text
 //! http ──▶ sns-1, sns-2 ──▶ engine ──▶ answers ──▶ http
-//!               └─▶ sns-aws ──▶┘  └──▶ spool ──▶ engine
+//!               └─▶ sns-aws ──▶┘
 //! ```
 
 mod tally;
@@ -19,15 +19,12 @@ use super::threads::Threads;
 use crate::aws::{self, Stop};
 use crate::config::{self, Config, Secret};
 use crate::engine::push::{Arrived, ConfirmToken, Push};
-use crate::engine::spooling::SpoolRequest;
 use crate::engine::{Effect, Event};
 use crate::error::Failure;
 use crate::http::{Answer, Answers, Front, Limits, Request, RequestId, Tls};
-use crate::sns::accepted::Accepted;
 use crate::sns::receiver::{Judged, Parked, Parts, Receiver, Settings};
-use crate::sns::spool;
 use crate::state::fault::{Fault, FaultKind};
-use crate::state::push::{MessageId, Reason};
+use crate::state::push::{DeliveryId, MessageId, Reason};
 
 use tally::Tally;
 
@@ -35,12 +32,8 @@ use tally::Tally;
 const REQUESTS_MAX: usize = 64;
 /// What SNS is to be asked.
 const ASKS_MAX: usize = 64;
-/// Requests to the spool: more than the engine ever has under way.
-const SPOOL_REQUESTS_MAX: usize = 1024;
 /// How often a port that cannot be opened is tried again.
 const OPEN_INTERVAL: Duration = Duration::from_secs(10);
-/// The spool's folder in the instance's own.
-const SPOOL_FOLDER: &str = "spool";
 /// Names of the workers: a signature takes a fraction of a millisecond.
 const WORKERS: [&str; 2] = ["sns-1", "sns-2"];
 
@@ -56,7 +49,6 @@ enum Ask {
 pub struct Listener {
     door: Door,
     asks: SyncSender<Ask>,
-    spool: SyncSender<SpoolRequest>,
     tally: Arc<Tally>,
 }
 
@@ -115,7 +107,6 @@ impl Listener {
             tally: tally.clone(),
             clock: poller.clock,
         };
-        let spool = start_spool(threads, config, events)?;
         let clients = poller.clients.clone();
         let asking = Desk {
             asks: None,
@@ -134,19 +125,14 @@ impl Listener {
         }
         let (sns, stop) = (sns.clone(), stop.clone());
         threads.spawn("http", move || desk.listen(&sns, &requests, &stop))?;
-        Ok(Listener {
-            door,
-            asks,
-            spool,
-            tally,
-        })
+        Ok(Listener { door, asks, tally })
     }
 
     /// Carries out what the engine decides about pushed messages.
     pub fn carry_out(&self, effect: Effect) {
         match effect {
-            Effect::Answer { delivery, refused } => {
-                self.door.answer(RequestId::from_u64(delivery), refused);
+            Effect::Answer { request, refused } => {
+                self.door.answer(RequestId::from_u64(request), refused);
             }
             Effect::Confirm {
                 message_id,
@@ -158,15 +144,7 @@ impl Listener {
                     log::error!("sns: there is no room for a confirmation");
                 }
             }
-            Effect::Spool(request) => self.spool(request),
             _ => {}
-        }
-    }
-
-    fn spool(&self, request: SpoolRequest) {
-        // There is room by construction.
-        if self.spool.try_send(request).is_err() {
-            log::error!("sns: the spool does not take a request");
         }
     }
 
@@ -181,29 +159,6 @@ impl Listener {
             answers.stop();
         }
     }
-}
-
-fn start_spool(
-    threads: &mut Threads,
-    config: &Config,
-    events: &SyncSender<Event>,
-) -> Result<SyncSender<SpoolRequest>, Failure> {
-    let (spool, requests) = sync_channel(SPOOL_REQUESTS_MAX);
-    let folder = super::state_dir::path(config).join(SPOOL_FOLDER);
-    let events = events.clone();
-    threads.spawn("spool", move || {
-        let decode = |record: &[u8]| Accepted::decode(record).map(|message| message.notice());
-        spool::run(
-            folder,
-            spool::Limits::default(),
-            decode,
-            requests,
-            |event| {
-                let _ = events.send(Event::Spool(event));
-            },
-        );
-    })?;
-    Ok(spool)
 }
 
 fn answer(refused: Option<Reason>) -> Answer {
@@ -323,7 +278,7 @@ impl Desk {
 
     /// Carries out what was decided about a request.
     fn settle(&self, id: RequestId, judged: Judged) {
-        let delivery = id.to_u64();
+        let delivery = DeliveryId::Request(id.to_u64());
         let push = match judged {
             Judged::Fetch(parked) => {
                 let ask = Ask::Certificate(id, Box::new(parked));

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::engine::Event;
+use crate::state::alarms::Via;
 use crate::state::push::{Reason, Refusals};
 
 /// The engine is told at most this often.
@@ -60,9 +61,11 @@ impl Tally {
 fn refusals(counts: Counts) -> Vec<Refusals> {
     let all = counts.into_iter();
     let row = |((reason, topic_arn), count)| Refusals {
+        via: Via::Sns,
         reason,
         topic_arn,
         count,
+        example: None,
     };
     all.map(row).collect()
 }

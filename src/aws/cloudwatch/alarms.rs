@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{NAMESPACE, RawDimension, dimensions, to_json};
 use crate::aws::answer::parse_json;
-use crate::aws::client::{Call, Service};
+use crate::aws::call::Call;
+use crate::aws::client::Service;
 use crate::aws::pages::{self, Page};
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::model::Id;

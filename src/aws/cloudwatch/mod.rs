@@ -8,7 +8,8 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::answer::parse_json;
-use super::client::{Call, Service};
+use super::call::Call;
+use super::client::Service;
 use super::pages::{self, Page};
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::polled::{Dimension, ListedMetric};

@@ -10,7 +10,8 @@
 
 pub(super) mod read;
 
-use super::client::{Call, Service};
+use super::call::Call;
+use super::client::Service;
 use super::rest::{self, PageOf, segment};
 use crate::state::fault::Fault;
 use crate::state::gather::{Ask, Gathering, Rows};

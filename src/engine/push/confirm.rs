@@ -62,7 +62,7 @@ impl Engine {
             return;
         }
         if self.pushes.repeats.contains(message_id, now.mono) {
-            self.answer(delivery);
+            self.answer(now, delivery);
             return;
         }
         let waiting = (delivery, now.mono.after(ANSWER_WAIT));
@@ -150,7 +150,7 @@ impl Engine {
                 );
                 self.pushes.repeats.insert(message_id, now.mono);
                 for delivery in confirming.give_up() {
-                    self.answer(delivery);
+                    self.answer(now, delivery);
                 }
             }
             Err(fault) => self.unconfirmed(now, topic_arn, confirming, fault),
@@ -201,12 +201,12 @@ impl Engine {
     ) {
         let known = self.pushes.repeats.contains(message_id, now.mono);
         if known {
-            self.answer(delivery);
+            self.answer(now, delivery);
             return;
         }
         let at = self.aws_now(now);
         let Some((name, subscription)) = self.pushes.subscription(topic_arn) else {
-            self.answer(delivery);
+            self.answer(now, delivery);
             return;
         };
         let topic = Topic::Subscription(name.clone());
@@ -224,7 +224,7 @@ impl Engine {
         if !self.broker.connected || self.stopping.is_some() {
             self.refuse_push(now, delivery, Some(topic_arn.to_owned()));
         } else if let Some(entry) = self.pushes.hand.entry_of(message_id) {
-            entry.wait_for(delivery, until);
+            entry.wait_for(delivery, Some(until));
         } else {
             let mut entry = Entry::unspooled(message_id, delivery, until);
             entry.topics.push(topic);

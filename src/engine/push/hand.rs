@@ -69,10 +69,17 @@ impl Entry {
     }
 
     /// A message that has just come.
-    pub fn arrived(id: MessageId, delivery: DeliveryId, record: Arc<[u8]>, until: Mono) -> Entry {
+    ///
+    /// `until` is when the spool keeps it besides, where it ever does.
+    pub fn arrived(
+        id: MessageId,
+        delivery: DeliveryId,
+        record: Arc<[u8]>,
+        until: Option<Mono>,
+    ) -> Entry {
         Entry {
             waiting: vec![delivery],
-            until: Some(until),
+            until,
             bytes: record.len(),
             record: Some(record),
             ..Entry::new(id)
@@ -103,10 +110,10 @@ impl Entry {
     }
 
     /// One more delivery of the same message waits for it.
-    pub fn wait_for(&mut self, delivery: DeliveryId, until: Mono) {
+    pub fn wait_for(&mut self, delivery: DeliveryId, until: Option<Mono>) {
         self.waiting.push(delivery);
         if self.copy == Copy::None {
-            self.until.get_or_insert(until);
+            self.until = self.until.or(until);
         }
     }
 
@@ -203,6 +210,11 @@ impl Hand {
         for order in orders {
             if let Some(entry) = self.entries.get_mut(&order) {
                 entry.sessions += 1;
+                // What may have ended them is set aside out of the spool: so it has to be there.
+                let suspect = entry.sessions >= SESSIONS_BEFORE_ALONE;
+                if suspect && entry.copy == Copy::None && entry.record.is_some() {
+                    entry.until.get_or_insert(now);
+                }
             }
         }
         // There is nobody left to wait for.
@@ -273,7 +285,7 @@ impl Engine {
                 self.pushes.list(listed);
             }
             for delivery in entry.waiting {
-                self.answer(delivery);
+                self.answer(now, delivery);
             }
             if let Some(seq) = seq {
                 self.delivered(seq);
@@ -361,5 +373,6 @@ impl Engine {
         for delivery in waiting {
             self.refuse_push(now, delivery, None);
         }
+        self.pushes.queue.give_up();
     }
 }

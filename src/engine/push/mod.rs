@@ -5,9 +5,12 @@
 //! What takes too long is spooled besides. Otherwise it is spooled first, answered, and taken
 //! in hand when its turn comes; what it means is joined with the rest of the state only then,
 //! so that after a crash the same message means the same again.
+//!
+//! A message of the queue goes the first way only: the queue itself is its spool.
 
 mod confirm;
 mod hand;
+mod queue;
 mod repeats;
 mod spool;
 mod view;
@@ -20,10 +23,11 @@ use std::time::Duration;
 use heapless::Deque;
 
 use super::outbox::Once;
-use super::{Effect, Engine, Now};
+use super::{Effect, Engine, Now, Settings};
+use crate::state::alarms::Via;
 use crate::state::fault::Fault;
 use crate::state::model::Id;
-use crate::state::push::{DeliveryId, MessageId, Notice, Reason, Refusals};
+use crate::state::push::{Counts, DeliveryId, MessageId, Notice, Reason, Refusals};
 use crate::state::subscription::{self, Subscription};
 use crate::state::time::Mono;
 use crate::topics::memory::Listed;
@@ -31,6 +35,7 @@ use crate::topics::{Topic, push as payload};
 
 use confirm::Confirming;
 use hand::Hand;
+use queue::Queue;
 use repeats::Repeats;
 use spool::Shelf;
 
@@ -93,28 +98,37 @@ pub struct Arrived {
     pub subscription_arn: Option<String>,
 }
 
+/// Refusals that the log has not told yet.
+#[derive(Debug)]
+struct Unlogged {
+    /// When they may be told.
+    from: Mono,
+    count: u64,
+    example: Option<String>,
+}
+
 /// Everything about messages that AWS pushes.
 #[derive(Debug)]
 pub struct Pushes {
     repeats: Repeats,
     hand: Hand,
     shelf: Shelf,
+    queue: Queue,
     confirming: BTreeMap<String, Confirming>,
     subscriptions: BTreeMap<Id, Subscription>,
     latest: Deque<Listed, LISTED_MAX>,
-    accepted: u64,
-    refused: BTreeMap<Reason, u64>,
-    /// By reason: when it may be logged again, and how many wait for that.
-    unlogged: BTreeMap<Reason, (Mono, u64)>,
+    counts: BTreeMap<Via, Counts>,
+    /// By way and reason.
+    unlogged: BTreeMap<(Via, Reason), Unlogged>,
     /// Topics whose payload has changed since they were shown.
     dirty: BTreeSet<Topic>,
     show_at: Mono,
 }
 
 impl Pushes {
-    /// Of these topics.
-    pub(super) fn new(topic_arns: &[String]) -> Pushes {
-        let subscriptions = topic_arns.iter().map(|arn| {
+    /// Of the topics in the config.
+    pub(super) fn new(settings: &Settings) -> Pushes {
+        let subscriptions = settings.topic_arns.iter().map(|arn| {
             let name = subscription::short_name(arn);
             (Id::from(name), Subscription::new(arn))
         });
@@ -122,11 +136,11 @@ impl Pushes {
             repeats: Repeats::default(),
             hand: Hand::default(),
             shelf: Shelf::default(),
+            queue: Queue::default(),
             confirming: BTreeMap::new(),
             subscriptions: subscriptions.collect(),
             latest: Deque::new(),
-            accepted: 0,
-            refused: BTreeMap::new(),
+            counts: BTreeMap::new(),
             unlogged: BTreeMap::new(),
             dirty: BTreeSet::new(),
             show_at: Mono::default(),
@@ -208,18 +222,24 @@ impl Engine {
             self.refuse_push(now, delivery, notice.topic_arn);
         } else if let Some(entry) = self.pushes.hand.entry_of(id) {
             if entry.is_safe() {
-                self.answer(delivery);
+                self.answer(now, delivery);
             } else {
-                let until = now.mono.after(BROKER_WAIT);
-                entry.wait_for(delivery, until);
+                entry.wait_for(delivery, wait_of(delivery, now));
             }
         } else if !self.pushes.shelf.wait_for(id, delivery) {
             if self.pushes.repeats.contains(id, now.mono) {
-                self.answer(delivery);
+                self.answer(now, delivery);
             } else if self.may_take(record.len()) {
-                let until = now.mono.after(BROKER_WAIT);
+                let until = wait_of(delivery, now);
                 let entry = hand::Entry::arrived(id, delivery, record, until);
                 self.take(now, notice, subscription_arn, entry);
+            } else if let DeliveryId::Queued(_) = delivery {
+                self.park(Arrived {
+                    delivery,
+                    notice,
+                    record,
+                    subscription_arn,
+                });
             } else {
                 self.shelve(now, delivery, id, notice.topic_arn, record);
             }
@@ -254,33 +274,41 @@ impl Engine {
     }
 
     /// Says that a message is safe.
-    fn answer(&mut self, delivery: DeliveryId) {
-        let refused = None;
-        self.effects.push(Effect::Answer { delivery, refused });
+    fn answer(&mut self, now: Now, delivery: DeliveryId) {
+        match delivery {
+            DeliveryId::Request(request) => self.effects.push(Effect::Answer {
+                request,
+                refused: None,
+            }),
+            DeliveryId::Queued(number) => self.pushes.queue.is_safe(number, now.mono),
+        }
     }
 
     /// Says that a message cannot be kept now, so that it comes again.
     fn refuse_push(&mut self, now: Now, delivery: DeliveryId, topic_arn: Option<String>) {
+        let request = match delivery {
+            DeliveryId::Request(request) => request,
+            DeliveryId::Queued(number) => return self.pushes.queue.leave(number),
+        };
         let reason = Reason::Busy;
         self.effects.push(Effect::Answer {
-            delivery,
+            request,
             refused: Some(reason),
         });
-        let count = 1;
-        self.refused(
-            now,
-            Refusals {
-                reason,
-                topic_arn,
-                count,
-            },
-        );
+        let refusals = Refusals {
+            via: Via::Sns,
+            reason,
+            topic_arn,
+            count: 1,
+            example: None,
+        };
+        self.refused(now, refusals);
     }
 
     /// Lets time pass: what the broker has not taken goes to the spool, what is spooled comes
     /// back when there is room.
     pub(super) fn advance_pushes(&mut self, now: Now) {
-        if self.settings.topic_arns.is_empty() {
+        if !self.wants_pushes() {
             return;
         }
         self.advance_hand(now);
@@ -298,5 +326,13 @@ impl Engine {
             result,
             Duration::ZERO,
         );
+    }
+}
+
+/// How long a message waits for the broker before it is spooled. The queue keeps its own.
+fn wait_of(delivery: DeliveryId, now: Now) -> Option<Mono> {
+    match delivery {
+        DeliveryId::Request(_) => Some(now.mono.after(BROKER_WAIT)),
+        DeliveryId::Queued(_) => None,
     }
 }

@@ -143,7 +143,7 @@ impl Engine {
         // What came again before the spool was open may have been told, or be under way.
         for (seq, id) in &opened.pending {
             if let Some(waiting) = self.pushes.hand.found(*id, *seq) {
-                waiting.into_iter().for_each(|one| self.answer(one));
+                waiting.into_iter().for_each(|one| self.answer(now, one));
             } else if self.pushes.repeats.contains(*id, now.mono) {
                 self.pushes.shelf.ahead.insert(*seq);
             }
@@ -197,7 +197,7 @@ impl Engine {
         }
         for delivery in waiting {
             match good {
-                true => self.answer(delivery),
+                true => self.answer(now, delivery),
                 false => self.refuse_push(now, delivery, topic_arn.clone()),
             }
         }

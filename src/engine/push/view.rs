@@ -1,14 +1,17 @@
 //! What subscribers see of pushed messages.
 
+use std::collections::BTreeMap;
+
 use super::super::outbox::Once;
 use super::super::view::alarm_sentence;
 use super::super::{Engine, Now};
 use super::hand::Entry;
-use super::{LISTED_MAX, Pushes, REFUSAL_LOG_INTERVAL, SHOW_INTERVAL};
+use super::{LISTED_MAX, Pushes, REFUSAL_LOG_INTERVAL, SHOW_INTERVAL, Unlogged};
 use crate::state::alarms::{AlarmChange, Heard, Home, Pushed, Via};
 use crate::state::model::Id;
 use crate::state::push::{
-    EventType, Meaning, MessageId, Notice, PushedAlarm, PushedEvent, Reason, Reference, Refusals,
+    Counts, EventType, Meaning, MessageId, Notice, PushedAlarm, PushedEvent, Reason, Reference,
+    Refusals,
 };
 use crate::state::subscription::Subscription;
 use crate::topics::event::Happening;
@@ -42,7 +45,7 @@ impl Pushes {
 impl Engine {
     /// The topics that are there from the first moment.
     pub(in crate::engine) fn begin_pushes(&mut self) {
-        if self.settings.topic_arns.is_empty() {
+        if !self.wants_pushes() {
             return;
         }
         self.outbox.touch(Topic::Messages);
@@ -58,7 +61,7 @@ impl Engine {
         subscription_arn: Option<String>,
         out_of_spool: bool,
     ) {
-        self.pushes.accepted += 1;
+        self.pushes.counts.entry(notice.via).or_default().accepted += 1;
         let at = notice.received_at;
         let topic_arn = notice.topic_arn.as_deref().unwrap_or_default();
         if let Some((name, subscription)) = self.pushes.subscription(topic_arn) {
@@ -124,7 +127,9 @@ impl Engine {
             Pushed::Excluded => Vec::new(),
             Pushed::Ahead => {
                 let (name, at) = (&alarm.name, alarm.changed_at);
-                let text = format!("sns: alarm {name} says that it changed at {at}, in the future");
+                let way = notice.via.as_str();
+                let text =
+                    format!("{way}: alarm {name} says that it changed at {at}, in the future");
                 self.log(log::Level::Warn, text);
                 Vec::new()
             }
@@ -191,11 +196,14 @@ impl Engine {
     /// Something was refused.
     pub(in crate::engine) fn refused(&mut self, now: Now, refusals: Refusals) {
         let Refusals {
+            via,
             reason,
             topic_arn,
             count,
+            example,
         } = refusals;
-        *self.pushes.refused.entry(reason).or_default() += count;
+        let counts = self.pushes.counts.entry(via).or_default();
+        *counts.rejected.entry(reason).or_default() += count;
         let named = topic_arn.as_deref();
         let whose = self.pushes.subscriptions.iter_mut().filter(|(_, s)| {
             named.map_or_else(|| concerns_all(reason), |named| s.topic_arn == named)
@@ -204,20 +212,36 @@ impl Engine {
             subscription.reject(reason, count);
             self.pushes.dirty.insert(Topic::Subscription(name.clone()));
         }
-        let unlogged = self.pushes.unlogged.entry(reason);
-        unlogged.or_insert((now.mono, 0)).1 += count;
+        let unlogged = self.pushes.unlogged.entry((via, reason));
+        let unlogged = unlogged.or_insert(Unlogged {
+            from: now.mono,
+            count: 0,
+            example: None,
+        });
+        unlogged.count += count;
+        unlogged.example = example;
         self.log_refusals(now);
     }
 
     /// Logs refusals, each reason at most once in its interval.
     pub(in crate::engine) fn log_refusals(&mut self, now: Now) {
         let mut lines = Vec::new();
-        for (reason, (from, count)) in &mut self.pushes.unlogged {
-            if *count > 0 && *from <= now.mono {
-                *from = now.mono.after(REFUSAL_LOG_INTERVAL);
-                let times = std::mem::take(count);
-                let (word, why) = (reason.as_str(), reason.explain());
-                lines.push(format!("sns: refused {times} requests ({word}): {why}"));
+        for ((via, reason), unlogged) in &mut self.pushes.unlogged {
+            if unlogged.count > 0 && unlogged.from <= now.mono {
+                unlogged.from = now.mono.after(REFUSAL_LOG_INTERVAL);
+                let times = std::mem::take(&mut unlogged.count);
+                let (way, word, why) = (via.as_str(), reason.as_str(), reason.explain());
+                let what = match (via, times) {
+                    (Via::Sqs, 1) => "message",
+                    (Via::Sqs, _) => "messages",
+                    (Via::Sns | Via::Poll, 1) => "request",
+                    (Via::Sns | Via::Poll, _) => "requests",
+                };
+                let mut line = format!("{way}: refused {times} {what} ({word}): {why}");
+                if let Some(example) = &unlogged.example {
+                    line = format!("{line}; the last was {example}");
+                }
+                lines.push(line);
             }
         }
         for line in lines {
@@ -247,15 +271,13 @@ impl Engine {
             .map(payload::subscription)
     }
 
-    /// Notifications taken, and what was refused by reason.
-    pub(in crate::engine) fn pushed_counts(
-        &self,
-    ) -> (u64, &std::collections::BTreeMap<Reason, u64>) {
-        (self.pushes.accepted, &self.pushes.refused)
+    /// What came each way.
+    pub(in crate::engine) fn pushed_counts(&self) -> &BTreeMap<Via, Counts> {
+        &self.pushes.counts
     }
 
     pub(in crate::engine) fn wants_pushes(&self) -> bool {
-        !self.settings.topic_arns.is_empty()
+        self.settings.listens || self.settings.queue
     }
 }
 

@@ -8,7 +8,7 @@ use crate::engine::push::{Arrived, Push};
 use crate::state::alarms::Via;
 use crate::state::apis::MediaApi;
 use crate::state::fault::FaultKind;
-use crate::state::push::{EventType, Meaning, MessageId, Notice, Passed, PushedEvent};
+use crate::state::push::{DeliveryId, EventType, Meaning, MessageId, Notice, Passed, PushedEvent};
 use crate::state::source::Source;
 
 const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:mp";
@@ -32,6 +32,7 @@ fn rig_with(denied: &[Kind]) -> Rig {
     let mut settings = settings();
     settings.apis = vec![MediaApi::V1, MediaApi::V2];
     settings.topic_arns = vec![TOPIC.into()];
+    settings.listens = true;
     let mut rig = Rig::new(settings, region);
     rig.to(1);
     rig.handle(Event::Listener(Ok(())));
@@ -70,7 +71,7 @@ fn push(rig: &mut Rig, n: u64, status: &str, detail: &str) {
     };
     let record = rig.spool.record(&notice);
     rig.handle(Event::Push(Push::Notice(Box::new(Arrived {
-        delivery: n,
+        delivery: DeliveryId::Request(n),
         notice,
         record,
         subscription_arn: None,

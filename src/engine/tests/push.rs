@@ -11,8 +11,8 @@ use crate::state::fault::{Fault, FaultKind};
 use crate::state::glob::Glob;
 use crate::state::polled::AlarmKind;
 use crate::state::push::{
-    EventType, Meaning, MessageId, Notice, Passed, PushedAlarm, PushedEvent, Reason, Reference,
-    Refusals,
+    DeliveryId, EventType, Meaning, MessageId, Notice, Passed, PushedAlarm, PushedEvent, Reason,
+    Reference, Refusals,
 };
 use crate::state::source::Source;
 
@@ -56,6 +56,7 @@ pub fn notice(n: u64) -> Notice {
 pub fn pushed_settings() -> Settings {
     Settings {
         topic_arns: vec![TOPIC.into()],
+        listens: true,
         ..settings()
     }
 }
@@ -73,7 +74,7 @@ pub fn push(rig: &mut Rig, delivery: u64, n: u64) {
 pub fn push_notice(rig: &mut Rig, delivery: u64, notice: Notice) {
     let record = rig.spool.record(&notice);
     rig.handle(Event::Push(Push::Notice(Box::new(Arrived {
-        delivery,
+        delivery: DeliveryId::Request(delivery),
         notice,
         record,
         subscription_arn: None,
@@ -260,7 +261,7 @@ fn a_confirmation_is_answered_when_aws_has_taken_it() {
     assert_eq!(rig.json(SUBSCRIPTION)["state"], "waiting");
     let confirm = |rig: &mut Rig, delivery| {
         rig.handle(Event::Push(Push::Confirm {
-            delivery,
+            delivery: DeliveryId::Request(delivery),
             message_id: id(1),
             topic_arn: TOPIC.into(),
             token: ConfirmToken("secret".into()),
@@ -298,7 +299,7 @@ fn a_removed_subscription_says_so() {
     push(&mut rig, 1, 1);
     rig.to(12);
     rig.handle(Event::Push(Push::Ended {
-        delivery: 2,
+        delivery: DeliveryId::Request(2),
         message_id: id(2),
         topic_arn: TOPIC.into(),
     }));
@@ -316,9 +317,11 @@ fn refusals_are_counted_shown_and_logged_once_a_minute() {
         let topic_arn = topic.map(str::to_owned);
         let count = 2;
         rig.handle(Event::Refused(vec![Refusals {
+            via: Via::Sns,
             reason,
             topic_arn,
             count,
+            example: None,
         }]));
     };
     refuse(&mut rig, Reason::Signature, Some(TOPIC));
@@ -492,6 +495,7 @@ fn an_alarm_that_no_poll_shows_is_kept_for_a_day() {
 fn an_alarm_left_out_by_the_config_is_a_message_and_no_more() {
     let mut rig = Rig::with(live(&["a"]), |settings| {
         settings.topic_arns = vec![TOPIC.into()];
+        settings.listens = true;
         settings.wish.alarm_exclude = vec![Glob::new("x")];
     });
     rig.to(10);

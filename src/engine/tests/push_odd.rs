@@ -6,7 +6,7 @@ use super::*;
 use crate::engine::Event;
 use crate::engine::push::Push;
 use crate::state::polled::AlarmKind;
-use crate::state::push::{Meaning, Notice, PushedAlarm, Reason};
+use crate::state::push::{DeliveryId, Meaning, Notice, PushedAlarm, Reason};
 
 #[test]
 fn what_only_the_broker_can_keep_never_goes_to_the_spool() {
@@ -15,7 +15,7 @@ fn what_only_the_broker_can_keep_never_goes_to_the_spool() {
     rig.broker.delay = Duration::from_secs(60);
     let ended = |rig: &mut Rig, delivery| {
         rig.handle(Event::Push(Push::Ended {
-            delivery,
+            delivery: DeliveryId::Request(delivery),
             message_id: id(2),
             topic_arn: TOPIC.into(),
         }));
@@ -134,7 +134,7 @@ fn older_messages_do_not_bring_a_removed_subscription_back() {
     rig.to(20);
     let ended = |rig: &mut Rig, delivery| {
         rig.handle(Event::Push(Push::Ended {
-            delivery,
+            delivery: DeliveryId::Request(delivery),
             message_id: id(9),
             topic_arn: TOPIC.into(),
         }));

@@ -1,4 +1,5 @@
-//! An hour of everything that can go wrong with pushed messages at once: AWS that comes again,
+//! An hour of everything that can go wrong with pushed messages at once, to the listener, by the
+//! queue, or both ways: AWS that comes again, a queue in trouble,
 //! a broker that is slow, away or ended by a message, a disk that is full, slow or cannot be
 //! read, and crashes. What was answered 200 is published, and once where nothing was cut off.
 //!
@@ -12,6 +13,8 @@ use super::push::{TOPIC, notice, push_notice};
 use super::rig::settings;
 use super::*;
 use crate::engine::Settings;
+use crate::state::alarms::Via;
+use crate::state::fault::{Fault, FaultKind};
 use crate::state::polled::AlarmKind;
 use crate::state::push::{Meaning, Notice, PushedAlarm};
 
@@ -55,6 +58,8 @@ struct World {
 fn settings_of(seed: u64) -> Settings {
     Settings {
         topic_arns: vec![TOPIC.into()],
+        listens: true,
+        queue: true,
         // A third of the runs at a limited rate.
         publishes_per_second_max: if seed.is_multiple_of(3) { 20 } else { 0 },
         seed,
@@ -113,11 +118,19 @@ impl World {
         if self.rng.bool() {
             notice.meaning = alarm_told(n, &self.rig);
         }
-        let due = Some(self.time());
+        // To the listener, by the queue, or both.
+        let way = self.rng.u8(..3);
+        if way != 0 {
+            self.in_hand.insert(n);
+            self.rig.mail(Ok(Notice {
+                via: Via::Sqs,
+                ..notice.clone()
+            }));
+        }
         self.sent.push(Sent {
             notice,
-            due,
-            answered: false,
+            due: (way != 1).then(|| self.time()),
+            answered: way == 1,
         });
     }
 
@@ -196,7 +209,7 @@ impl World {
 
     fn disturb(&mut self) {
         let rng = &mut self.rng;
-        match rng.u8(..16) {
+        match rng.u8(..19) {
             0 => {
                 self.rig.broker.up = rng.bool();
                 self.cut();
@@ -217,7 +230,14 @@ impl World {
                 self.poisons.insert(n);
                 self.rig.broker.poison = Some(format!(r#"{{"n":{n}}}"#));
             }
-            10..14 => self.calm(),
+            10 => {
+                let job = rng.choice(["look", "receive", "delete", "hide"]);
+                let fault = Fault::new(FaultKind::Server, "as planned", "");
+                self.rig.mail.faults.extend(job.map(|job| (job, fault)));
+            }
+            11 => self.rig.mail.lazy = rng.u32(..20),
+            12 => self.rig.mail.delay = Duration::from_millis(rng.u64(1..3000)),
+            13..17 => self.calm(),
             _ => {}
         }
     }
@@ -230,6 +250,8 @@ impl World {
         self.rig.spool.full = false;
         self.rig.spool.unreadable = false;
         self.rig.spool.delay = Duration::from_millis(20);
+        self.rig.mail.faults.clear();
+        self.rig.mail.delay = Duration::from_millis(30);
     }
 
     fn step(&mut self) {
@@ -308,9 +330,10 @@ impl World {
             }
         }
         assert!(self.rig.spool.records.is_empty(), "seed {seed}: spool");
+        assert!(self.rig.mail.items.is_empty(), "seed {seed}: queue");
         self.check_order(&published);
         self.check_picture(&published);
-        let events = 4 * self.deliveries + 2 * self.time().as_secs();
+        let events = 4 * self.deliveries + 3 * self.time().as_secs();
         let ticks = self.rig.ticks;
         assert!(ticks < events, "seed {seed}: {ticks} wakings");
     }

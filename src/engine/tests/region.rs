@@ -40,6 +40,7 @@ impl Kind {
             Job::Series(_) => Kind::Series,
             Job::Metrics(_) => Kind::Metrics,
             Job::Alarms => Kind::Alarms,
+            Job::Queue(_) => unreachable!("the rig has the queue"),
         }
     }
 }
@@ -267,6 +268,7 @@ impl Region {
                 Outcome::Series(checked.map(|()| rows.collect()))
             }
             Job::Alarms => Outcome::Alarms(checked.map(|()| self.alarms.clone())),
+            Job::Queue(_) => unreachable!("the rig has the queue"),
             Job::Metrics(question) => {
                 let columns = checked.map(|()| self.columns(&question, now));
                 Outcome::Metrics(question, columns)

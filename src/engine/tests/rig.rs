@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::mail::Mail;
 use super::region::{Kind, Region};
 use super::spool::Spool;
 use crate::engine::outbox::fingerprint;
 use crate::engine::ownership::{Kept, Store};
+use crate::engine::queueing::{QueueJob, Unfit};
 use crate::engine::spooling::SpoolRequest;
-use crate::engine::{BrokerEvent, Effect, Engine, Event, Job, Now, Polled, Publication, Settings};
+use crate::engine::{
+    BrokerEvent, Effect, Engine, Event, Job, Now, Outcome, Polled, Publication, Settings,
+};
 use crate::state::apis::MediaApi;
 use crate::state::glob::Glob;
-use crate::state::push::{DeliveryId, Reason};
+use crate::state::push::{Notice, Reason};
 use crate::state::time::{Minute, Mono, UnixMs};
 use crate::state::wish::{AlarmsKept, MetricsLevel, Wish};
 use crate::topics::memory::recall;
@@ -48,6 +52,8 @@ pub fn settings() -> Settings {
         apis: vec![MediaApi::V1],
         detail_tries: 3,
         topic_arns: Vec::new(),
+        listens: false,
+        queue: false,
         inventory_interval: seconds(60),
         alarms_interval: seconds(60),
         publishes_per_second_max: 0,
@@ -106,6 +112,7 @@ impl Broker {
 
 enum Pending {
     Answer(Job, Mono),
+    Mail(QueueJob, Mono),
     Taken(u64, Publication),
     Connect,
     Lost,
@@ -123,8 +130,10 @@ pub struct Rig {
     /// What AWS's answers say beyond the true time.
     pub date_error_ms: i64,
     pub spool: Spool,
-    /// Deliveries and how they were answered.
-    pub answers: Vec<(DeliveryId, Option<Reason>)>,
+    /// The SQS queue.
+    pub mail: Mail,
+    /// Requests and how they were answered.
+    pub answers: Vec<(u64, Option<Reason>)>,
     /// Topics whose subscription is to be confirmed.
     pub confirming: Vec<String>,
     pub log: Vec<String>,
@@ -171,6 +180,7 @@ impl Rig {
             learned_ms: None,
             slow: None,
             spool: Spool::default(),
+            mail: Mail::default(),
             answers: Vec::new(),
             confirming: Vec::new(),
             log: Vec::new(),
@@ -256,6 +266,11 @@ impl Rig {
     pub fn handle(&mut self, event: Event) {
         for effect in self.engine.handle(self.now(), event) {
             match effect {
+                Effect::Poll(Job::Queue(job)) => {
+                    let began = Mono(self.now);
+                    self.mail.note(&job, self.now);
+                    self.later(self.mail.delay, Pending::Mail(job, began));
+                }
                 Effect::Poll(job) => {
                     let began = Mono(self.now);
                     let slow = self.slow.filter(|(kind, _)| *kind == Kind::of(&job));
@@ -266,7 +281,7 @@ impl Rig {
                 Effect::Publish(publication) => self.publish(publication),
                 Effect::Log(_, text) => self.log.push(text),
                 Effect::ReadStore(_) => self.later(Duration::from_millis(20), Pending::Read),
-                Effect::Answer { delivery, refused } => self.answers.push((delivery, refused)),
+                Effect::Answer { request, refused } => self.answers.push((request, refused)),
                 Effect::Confirm { topic_arn, .. } => self.confirming.push(topic_arn),
                 Effect::Spool(request) => self.spool_later(request),
                 Effect::Finish(refusal) => {
@@ -317,6 +332,7 @@ impl Rig {
                     clock_offset_ms: self.learned_ms,
                 }));
             }
+            Pending::Mail(job, began) => self.carry_mail(job, began),
             Pending::Taken(session, publication) => {
                 if session != self.broker.session {
                     return;
@@ -353,6 +369,37 @@ impl Rig {
                 self.handle(Event::Broker(BrokerEvent::Lost("no broker".into())));
             }
         }
+    }
+
+    /// Puts a message into the queue.
+    pub fn mail(&mut self, letter: Result<Notice, Unfit>) {
+        self.mail.put(letter, self.now);
+        // A receive that waits is answered at once.
+        let waits = self
+            .pending
+            .iter()
+            .find_map(|(key, pending)| match pending {
+                Pending::Mail(QueueJob::Receive { .. }, _) => Some(*key),
+                _ => None,
+            });
+        if let Some(pending) = waits.and_then(|key| self.pending.remove(&key)) {
+            self.later(self.mail.delay, pending);
+        }
+    }
+
+    fn carry_mail(&mut self, job: QueueJob, began: Mono) {
+        if let Some(wait) = self.mail.waits(&job, began, self.now) {
+            self.later(wait, Pending::Mail(job, began));
+            return;
+        }
+        let end = self.mail.carry_out(job, self.now, &mut self.spool);
+        self.handle(Event::Polled(Polled {
+            outcome: Outcome::Queue(end),
+            began,
+            took: Mono(self.now).since(began),
+            requests: 1,
+            clock_offset_ms: self.learned_ms,
+        }));
     }
 
     fn take(&mut self, publication: Publication) {

@@ -21,7 +21,7 @@ const KINDS: [Kind; 6] = [
     Kind::HarvestV2,
     Kind::Vod,
 ];
-const FAULTS: [FaultKind; 7] = [
+const FAULTS: [FaultKind; 8] = [
     FaultKind::Credentials,
     FaultKind::Permission,
     FaultKind::Throttled,
@@ -29,6 +29,7 @@ const FAULTS: [FaultKind; 7] = [
     FaultKind::NoSuchHost,
     FaultKind::Server,
     FaultKind::Answer,
+    FaultKind::TooLarge,
 ];
 
 fn start(seed: u64) -> Rig {

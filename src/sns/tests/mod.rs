@@ -3,6 +3,7 @@
 mod accepted;
 mod garbage;
 mod meaning;
+mod queued;
 mod redact;
 mod sizes;
 

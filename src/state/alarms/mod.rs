@@ -35,7 +35,7 @@ const KEY_SEPARATOR: char = '\u{0}';
 const UNKNOWN_OWNER: &str = "unknown";
 
 /// Which way the state of an alarm was learned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Via {
     /// `DescribeAlarms`.
     Poll,
