@@ -11,14 +11,15 @@
 //! ```text
 //! poll-mp ─────┐                               ┌─▶ mqtt ─────▶ broker
 //! poll-metrics ┤   sync_channel (bounded)      ├─▶ mqtt-read ◀ its retained store
-//! poll-alarms ─┤                               ├─▶ poll-… (the next job)
-//! sns-… ───────┼─▶ Engine::handle(now, event) ─┼─▶ http (the answer), sns-aws, spool
+//! poll-alarms ─┤                               ├─▶ poll-…, sqs (the next job)
+//! sns-…, sqs ──┼─▶ Engine::handle(now, event) ─┼─▶ http (the answer), sns-aws, spool
 //! mqtt, stop ──┘        -> effects             └─▶ log, finish
 //! AWS -> complete snapshot -> state -> wanted topics -> difference -> publishes
 //! ```
 //!
 //! What AWS pushes comes by the same door: a message is judged by a worker, joined with the
-//! state by the engine, and answered when the broker or the spool has it.
+//! state by the engine, and answered when the broker or the spool has it. A message of the
+//! queue is deleted when the broker has it; until then the queue is its spool.
 //!
 //! # Who may import whom
 //!
@@ -41,6 +42,7 @@
 //! | `http` | `agent` | gathers the requests of all connections, writes the answers | `Answers::stop` |
 //! | `sns-1`, `sns-2` | `agent` | judge requests | `http` drops their channel |
 //! | `sns-aws` | `agent` | fetches certificates, confirms subscriptions | its channel is dropped; requests in flight are interrupted |
+//! | `sqs` | `agent` | one job of the queue in, one outcome out | its channel is dropped; a long poll is interrupted |
 //! | `spool` | `agent` | keeps messages on disk | its channel is dropped |
 //! | `stop` | `agent` | turns the thrown switch into an event | the switch |
 //! | `signals` | `cli` | SIGTERM and SIGINT throw the switch | its handle is closed |
@@ -72,6 +74,8 @@
 //!   is bounded by a batch.
 //! - What is asked of MediaPackage comes in short jobs, one at a time, the one that waits longest
 //!   first: so that a long listing of v2, or the details of its resources, holds up nothing.
+//! - The queue is asked by jobs, one at a time: what it gave is settled before it is asked for
+//!   more. So a long poll and a delete need no second thread, and at most ten messages are held.
 //! - Of past minutes a fingerprint is kept, not the values: enough to tell a revision, and a
 //!   fraction of the memory.
 

@@ -37,7 +37,7 @@ def dimensions(**named):
 def make_user(iam):
     iam.create_user(UserName="agent")
     actions = ["mediapackage:List*", "mediapackagev2:List*", "mediapackagev2:Get*"]
-    actions += ["monitoring:*", "cloudwatch:*", "sqs:*", "sts:*"]
+    actions += ["monitoring:*", "cloudwatch:*", "sns:*", "sqs:*", "sts:*"]
     policy = {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Resource": "*", "Action": actions}],

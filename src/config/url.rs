@@ -157,11 +157,12 @@ pub(super) fn service(
     Ok(url)
 }
 
-/// Reads the URL of an SQS queue: an origin as of [`service`], then account and name.
+/// Reads the URL of an SQS queue: an origin as of [`service`], which is given besides, then
+/// account and name.
 ///
 /// # Errors
 /// As [`service`], and a path that names no queue.
-pub(super) fn queue(text: &str, home: Option<&str>) -> Result<String, String> {
+pub(super) fn queue(text: &str, home: Option<&str>) -> Result<(String, ServiceUrl), String> {
     let instead = Instead("[credentials] access_key_id and secret_access_key");
     let parts = split(text, instead)?;
     let url = origin(&parts)?;
@@ -173,7 +174,7 @@ pub(super) fn queue(text: &str, home: Option<&str>) -> Result<String, String> {
         ));
     }
     same_region(&parts.host, home, ("sqs", "queue_url"))?;
-    Ok(format!("{}{}", url.text, parts.rest))
+    Ok((format!("{}{}", url.text, parts.rest), url))
 }
 
 /// Reads the URL under which AWS reaches the listener.
@@ -426,7 +427,7 @@ mod tests {
                 Err("[credentials]"),
             ),
         ];
-        check(&cases, |text| queue(text, Some("eu-central-1")));
+        check(&cases, |text| Ok(queue(text, Some("eu-central-1"))?.0));
     }
 
     #[test]

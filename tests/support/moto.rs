@@ -72,7 +72,8 @@ impl Drop for Moto {
     }
 }
 
-fn venv() -> PathBuf {
+/// The virtual environment that `tests/run` makes.
+pub fn venv() -> PathBuf {
     let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools/moto");
     std::env::var_os("MOTO_VENV").map_or(made, PathBuf::from)
 }

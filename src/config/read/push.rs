@@ -46,10 +46,13 @@ pub fn sqs<'a>(document: &'a Document<'a>, region: &str, home: Option<&str>) -> 
     let topic_arns = topic_arns(table, home);
     let url = service_url(table, "url", "sqs", region, home);
     let proxy = proxy(table);
+    let (queue_url, origin) = queue_url?;
+    // A queue on this machine is a mock server's.
+    let is_mock = origin.loopback && !table.has("url");
     Some(Sqs {
-        queue_url: queue_url?,
+        queue_url,
         topic_arns,
-        url,
+        url: if is_mock { origin } else { url },
         proxy,
     })
 }
@@ -69,4 +72,33 @@ fn topic_arns(table: Table<'_>, home: Option<&str>) -> Vec<String> {
     topics.sort();
     topics.dedup();
     topics
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Env, parse};
+
+    #[test]
+    fn a_queue_at_a_mock_server_is_asked_for_there() {
+        let topics = "topic_arns = [\"arn:aws:sns:eu-central-1:123456789012:t\"]";
+        let regional = "https://sqs.eu-central-1.amazonaws.com";
+        let cases = [
+            ("http://127.0.0.1:5055/1/q", "", "http://127.0.0.1:5055"),
+            (
+                "http://127.0.0.1:5055/1/q",
+                "url = \"http://localhost:1\"",
+                "http://localhost:1",
+            ),
+            ("https://sqs.eu-central-1.amazonaws.com/1/q", "", regional),
+            ("https://vpce-1.example.net/1/q", "", regional),
+        ];
+        for (queue_url, more, wanted) in cases {
+            let text = format!(
+                "region = \"eu-central-1\"\n[sqs]\nqueue_url = \"{queue_url}\"\n{topics}\n{more}\n"
+            );
+            let env: Env = std::iter::empty::<(&str, &str)>().collect();
+            let config = parse("config.toml".as_ref(), &text, &env).unwrap();
+            assert_eq!(config.sqs.unwrap().url.text, wanted, "{queue_url} {more}");
+        }
+    }
 }
