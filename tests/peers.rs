@@ -20,6 +20,8 @@ mod endpoint;
 mod metrics;
 #[path = "peers/models.rs"]
 mod models;
+#[path = "peers/queue.rs"]
+mod queue;
 #[path = "peers/services.rs"]
 mod services;
 #[path = "peers/signatures.rs"]

@@ -115,7 +115,7 @@ fn a_queue_that_is_missing_is_told_and_taken_up_when_it_is_there() {
         "{error}"
     );
     assert_eq!(text(&tree, "source/sqs"), "offline");
-    place.owner.ask(&json!({"do": "queue", "name": "edge"}));
+    place.owner.ask(&json!({"do": "queue", "name": "box"}));
     eyes.wait_until(LIMIT, |tree| text(tree, "source/sqs") == "online");
     place.send(&["{\"back\":true}".to_owned()]);
     wait_for_told(&eyes, "sns/message", 1);

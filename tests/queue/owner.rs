@@ -80,7 +80,7 @@ impl Place {
         let broker = Mosquitto::start(setup);
         let topic_arn = owner.ask(&json!({"do": "topic", "name": "mp"}));
         let topic_arn = topic_arn.as_str().unwrap().to_owned();
-        let queue = owner.ask(&json!({"do": "queue", "name": "edge"}));
+        let queue = owner.ask(&json!({"do": "queue", "name": "box"}));
         let text = |key: &str| queue[key].as_str().unwrap().to_owned();
         let (queue_url, queue_arn) = (text("url"), text("arn"));
         owner.ask(&json!({"do": "subscribe", "topic": topic_arn, "queue": queue_arn}));

@@ -22,14 +22,36 @@ pub struct Door {
 struct Shared {
     inside: SocketAddr,
     closing: AtomicBool,
-    /// Both sockets of each connection, by the port that the server inside sees.
-    open: Mutex<HashMap<u16, [TcpStream; 2]>>,
+    /// By the port that the server inside sees.
+    open: Mutex<HashMap<u16, Open>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Told whenever a client has closed its side.
+    left: Box<dyn Fn() + Send + Sync>,
+}
+
+/// A connection.
+struct Open {
+    /// The client's and the server's.
+    sockets: [TcpStream; 2],
+    /// The client has closed its side: it waits for nothing.
+    has_left: bool,
+}
+
+/// Who of those that connected is still there.
+pub struct Clients(Arc<Shared>);
+
+impl Clients {
+    /// Whether the client with this inner port still waits for its answer.
+    pub fn is_there(&self, inner_port: u16) -> bool {
+        let open = lock(&self.0.open);
+        open.get(&inner_port).is_some_and(|open| !open.has_left)
+    }
 }
 
 impl Door {
-    /// Listens on a free loopback port and relays to `inside`.
-    pub fn open(inside: SocketAddr) -> io::Result<Door> {
+    /// Listens on a free loopback port and relays to `inside`; `left` is told whenever a client
+    /// has closed its side.
+    pub fn open(inside: SocketAddr, left: impl Fn() + Send + Sync + 'static) -> io::Result<Door> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
@@ -37,6 +59,7 @@ impl Door {
             closing: AtomicBool::new(false),
             open: Mutex::default(),
             threads: Mutex::default(),
+            left: Box::new(left),
         });
         let accepting = Arc::clone(&shared);
         let accept = Builder::new().name("region-door".into()).spawn(move || {
@@ -55,10 +78,15 @@ impl Door {
         })
     }
 
+    /// Who is still there.
+    pub fn clients(&self) -> Clients {
+        Clients(Arc::clone(&self.shared))
+    }
+
     /// Ends the connection with this inner port once all that was written to it is through.
     pub fn end(&self, inner_port: u16) {
-        if let Some([_, inner]) = lock(&self.shared.open).get(&inner_port) {
-            let _ = inner.shutdown(Shutdown::Write);
+        if let Some(open) = lock(&self.shared.open).get(&inner_port) {
+            let _ = open.sockets[1].shutdown(Shutdown::Write);
         }
     }
 
@@ -69,8 +97,10 @@ impl Door {
         if let Some(accept) = self.accept.take() {
             let _ = accept.join();
         }
-        for stream in lock(&self.shared.open).values().flatten() {
-            let _ = stream.shutdown(Shutdown::Both);
+        for open in lock(&self.shared.open).values() {
+            for socket in &open.sockets {
+                let _ = socket.shutdown(Shutdown::Both);
+            }
         }
         for thread in std::mem::take(&mut *lock(&self.shared.threads)) {
             let _ = thread.join();
@@ -84,14 +114,19 @@ impl Shared {
         outer.set_nodelay(true)?;
         inner.set_nodelay(true)?;
         let port = inner.local_addr()?.port();
-        let pair = [outer.try_clone()?, inner.try_clone()?];
-        lock(&self.open).insert(port, pair);
+        let open = Open {
+            sockets: [outer.try_clone()?, inner.try_clone()?],
+            has_left: false,
+        };
+        lock(&self.open).insert(port, open);
         let (mut from_client, mut to_server) = (outer.try_clone()?, inner.try_clone()?);
         let (mut from_server, mut to_client) = (inner, outer);
         let shared = Arc::clone(self);
+        let asked = Arc::clone(self);
         let asking = Builder::new().name("region-ask".into()).spawn(move || {
             let _ = io::copy(&mut from_client, &mut to_server);
             let _ = to_server.shutdown(Shutdown::Write);
+            asked.leave(port);
         })?;
         let answering = Builder::new().name("region-answer".into()).spawn(move || {
             let _ = io::copy(&mut from_server, &mut to_client);
@@ -103,6 +138,13 @@ impl Shared {
         threads.retain(|t| !t.is_finished());
         threads.extend([asking, answering]);
         Ok(())
+    }
+
+    fn leave(&self, port: u16) {
+        if let Some(open) = lock(&self.open).get_mut(&port) {
+            open.has_left = true;
+        }
+        (self.left)();
     }
 }
 
