@@ -14,3 +14,7 @@ mod harness;
 mod moto;
 #[path = "queue/owner.rs"]
 mod owner;
+#[path = "queue/troubles.rs"]
+mod troubles;
+#[path = "queue/ways.rs"]
+mod ways;
