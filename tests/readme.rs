@@ -17,6 +17,7 @@ use std::time::Duration;
 use mediapackage2mqtt::agent::check::cost::{self, LEVELS, Pages};
 use mediapackage2mqtt::config::{self, Env, MetricsLevel};
 use mediapackage2mqtt::engine::meter::forecast_usd;
+use mediapackage2mqtt::engine::queueing::LONG_POLL;
 use mediapackage2mqtt::state::catalogue::Catalogue;
 use mediapackage2mqtt::state::inventory::Inventory;
 use mediapackage2mqtt::state::model::{
@@ -425,6 +426,16 @@ fn vod_of(configurations: Vec<PackagingConfiguration>) -> polled::Vod {
         groups: Vec::new(),
         configurations,
     }
+}
+
+#[test]
+fn what_an_empty_queue_costs_is_told() {
+    let month = Duration::from_secs(30 * 24 * 3600);
+    let requests = month.as_secs() / LONG_POLL.as_secs();
+    let pace = cost::pace(0, month, Pages::default(), month, true);
+    let usd = forecast_usd(pace, 0.01);
+    let row = format!("| a queue with nothing in it | {requests} | {usd:.2} ");
+    assert!(README.contains(&row), "{row}");
 }
 
 /// A month in dollars, by the code that `agent/stats` and `check` use.

@@ -4,6 +4,7 @@
 //! ```text
 //! cargo bench --bench push                       # all of it, about two minutes
 //! cargo bench --bench push -- throughput         # one part: ceiling latency throughput spool tls
+//!                                                #           queue
 //! ```
 //!
 //! Messages are events of MediaPackage, signed before the clock starts. Each becomes two
@@ -35,7 +36,7 @@ use broker::{Ear, flood};
 use figures::{Process, Table, Times};
 use harness::LIMIT;
 use posts::{Client, Post};
-use scene::Scene;
+use scene::{Body, Scene};
 
 /// Messages that are posted one after the other, and how many a second.
 const PACED: usize = 1000;
@@ -48,6 +49,8 @@ const SPOOLED_PACED: usize = 500;
 const SPOOLED_CROWDED: usize = 4000;
 /// Posted before the clock starts: the first one brings the certificate.
 const WARM_UP: usize = 200;
+/// Messages that wait in the queue when the agent is let at them.
+const QUEUED: usize = 2000;
 /// Publications for the broker alone.
 const FLOOD: usize = 40_000;
 /// Connections that are held open over TLS.
@@ -55,12 +58,13 @@ const TLS_CONNECTIONS: usize = 32;
 
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("ceiling", ceiling),
     ("latency", latency),
     ("throughput", throughput),
     ("spool", spool),
     ("tls", tls),
+    ("queue", queue),
 ];
 
 fn main() {
@@ -221,5 +225,47 @@ fn tls(table: &mut Table) {
     table.memory("listening over TLS: memory idle", before);
     let what = format!("the same: memory with {TLS_CONNECTIONS} connections");
     table.memory(&what, all);
+    agent.stop();
+}
+
+/// The same messages by the queue, whose answers the simulated region makes.
+fn queue(table: &mut Table) {
+    let (mut scene, queue) = Scene::with_queue();
+    let bodies = scene.bodies(WARM_UP + PACED + QUEUED);
+    let ear = Ear::start(scene.broker_port(), true);
+    let agent = scene.agent();
+    let (warm_up, bodies) = bodies.split_at(WARM_UP);
+    let put = |scene: &Scene, body: &Body| {
+        scene.place.site.region.sqs().send(&queue, &body.text);
+    };
+    warm_up.iter().for_each(|body| put(&scene, body));
+    ear.hear(WARM_UP);
+    let (paced, crowded) = bodies.split_at(PACED);
+    let process = Process::of(agent.id());
+    let before = process.cpu();
+    let began = Instant::now();
+    let mut begun = Vec::new();
+    for (body, n) in paced.iter().zip(0_u32..) {
+        let turn = began + PACE * n;
+        std::thread::sleep(turn.saturating_duration_since(Instant::now()));
+        begun.push(Instant::now());
+        put(&scene, body);
+    }
+    let heard = ear.hear(PACED);
+    let mut published = Times::default();
+    for (body, at) in paced.iter().zip(begun) {
+        published.add(heard[&body.id].saturating_duration_since(at));
+    }
+    table.times("by the queue, 50 a second: into it to MQTT", &mut published);
+    table.each("the same: CPU of the agent", process.cpu() - before, PACED);
+    scene.place.site.broker.stop();
+    agent.wait_for_log("mqtt: no session");
+    crowded.iter().for_each(|body| put(&scene, body));
+    scene.place.site.broker.run();
+    let heard = ear.hear(QUEUED);
+    let (first, last) = (heard.values().min(), heard.values().max());
+    let took = *last.unwrap() - *first.unwrap();
+    table.rate("the same, broker back: out of the queue", QUEUED, took);
+    table.memory("the same: memory after", agent.resident_kib());
     agent.stop();
 }

@@ -3,8 +3,8 @@
 use crate::harness::{Agent, Site};
 use crate::place::Place;
 use crate::posts::{Post, post};
-use crate::region::sns::events;
 use crate::region::sns::signing::{Fields, Kind, SignedMessage};
+use crate::region::sns::{events, uuid};
 use crate::region::{Alarm, World};
 use crate::support::certificates::Certificates;
 use crate::support::mosquitto::Setup;
@@ -17,6 +17,12 @@ const ENDPOINTS_A_CHANNEL: usize = 4;
 const SIGNERS: usize = 2;
 /// The broker tells no log, and drops nothing that a subscriber has not read yet.
 const BROKER: &str = "log_type none\nmax_queued_messages 0\nmax_inflight_messages 0\n";
+
+/// A message of the queue, and the id that its envelope has.
+pub struct Body {
+    pub id: String,
+    pub text: String,
+}
 
 /// A place, and what keeps its files there.
 pub struct Scene {
@@ -80,6 +86,42 @@ impl Scene {
             certificates,
         };
         (scene, root)
+    }
+
+    /// One that takes messages from a queue besides; and the queue.
+    pub fn with_queue() -> (Scene, String) {
+        let Scene {
+            place,
+            certificates,
+        } = Scene::new();
+        let (queue, aws) = (
+            place.site.region.sqs().queue("box"),
+            place.site.region.url(),
+        );
+        let topics = format!("[\"{}\"]", place.topic_arn);
+        let site = place.site.configured(|config| {
+            config
+                .text("sqs.queue_url", &queue)
+                .set("sqs.topic_arns", &topics)
+                .text("sqs.url", &aws)
+                .text("sqs.proxy", "none")
+        });
+        let scene = Scene {
+            place: Place { site, ..place },
+            certificates,
+        };
+        (scene, queue)
+    }
+
+    /// Envelopes for the queue, all different. Nobody looks at their signatures.
+    pub fn bodies(&self, count: usize) -> Vec<Body> {
+        let signed = self.messages(1).remove(0);
+        let body = |_| {
+            let id = uuid();
+            let text = signed.body.replace(&signed.message_id, &id);
+            Body { id, text }
+        };
+        (0..count).map(body).collect()
     }
 
     pub fn port(&self) -> u16 {
