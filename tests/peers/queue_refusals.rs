@@ -7,192 +7,174 @@ use serde_json::{Value, json};
 use super::caller::Reply;
 use super::queues::Site;
 
-/// Status, type and older code.
+/// Status, type without most of its namespace, and older code.
 fn refused(reply: &Reply) -> (u16, String, String) {
-    let kind = reply.json()["__type"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
+    let body = reply.json();
+    let kind = body["__type"].as_str().unwrap_or_default();
+    let kind = kind
+        .replace("com.amazonaws.sqs#", "sqs#")
+        .replace("com.amazon.coral.service#", "coral#");
     (reply.status, kind, reply.older_code().to_owned())
 }
 
-/// An operation, members of its body, and status, type, older code and part of the text.
+/// What is refused with one status, type and older code: operations, members of their bodies,
+/// and part of the texts.
 type Refused = (
-    &'static str,
-    Value,
     u16,
     &'static str,
     &'static str,
-    &'static str,
+    Vec<(&'static str, Value, &'static str)>,
 );
 
-const MODEL: &str = "com.amazonaws.sqs#";
-const COMMON: &str = "com.amazon.coral.service#";
-const BATCH: &str = "AWS.SimpleQueueService.";
-
 fn wrong_receives() -> Vec<Refused> {
-    let value = "InvalidParameterValueException";
-    let old = "InvalidParameterValue";
-    let malformed = ("SerializationException", "MalformedInput");
-    let address = "InvalidAddress";
-    let name = "InvalidAttributeName";
-    [
+    let receive = |body: Value, text: &'static str| ("ReceiveMessage", body, text);
+    vec![
         (
-            json!({"MaxNumberOfMessages": 0}),
-            value,
-            old,
-            "Value 0 for parameter MaxNumberOf",
+            400,
+            "coral#InvalidParameterValueException",
+            "InvalidParameterValue",
+            vec![
+                receive(
+                    json!({"MaxNumberOfMessages": 0}),
+                    "Value 0 for parameter Max",
+                ),
+                receive(json!({"MaxNumberOfMessages": 11}), "between 1 and 10"),
+                receive(json!({"WaitTimeSeconds": 21}), "Must be >= 0 and <= 20"),
+                receive(
+                    json!({"VisibilityTimeout": 43_201}),
+                    "Value 43201 for parameter",
+                ),
+                receive(json!({"VisibilityTimeout": -1}), "Value -1 for parameter"),
+            ],
         ),
         (
-            json!({"MaxNumberOfMessages": 11}),
-            value,
-            old,
-            "Must be between 1 and 10",
+            400,
+            "coral#SerializationException",
+            "MalformedInput",
+            vec![
+                receive(json!({"MaxNumberOfMessages": "10"}), "invalid type"),
+                receive(
+                    json!({"MessageSystemAttributeNames": "All"}),
+                    "invalid type",
+                ),
+            ],
         ),
         (
-            json!({"WaitTimeSeconds": 21}),
-            value,
-            old,
-            "Must be >= 0 and <= 20",
+            400,
+            "sqs#InvalidAttributeName",
+            "InvalidAttributeName",
+            vec![receive(
+                json!({"MessageSystemAttributeNames": ["Age"]}),
+                "Unknown Attribute Age.",
+            )],
         ),
         (
-            json!({"VisibilityTimeout": 43_201}),
-            value,
-            old,
-            "Value 43201 for parameter Vis",
+            404,
+            "sqs#InvalidAddress",
+            "InvalidAddress",
+            vec![receive(
+                json!({"QueueUrl": "edge"}),
+                "The address edge is not",
+            )],
         ),
         (
-            json!({"VisibilityTimeout": -1}),
-            value,
-            old,
-            "Value -1 for parameter Vis",
-        ),
-        (
-            json!({"MaxNumberOfMessages": "10"}),
-            malformed.0,
-            malformed.1,
-            "invalid type",
-        ),
-        (
-            json!({"MessageSystemAttributeNames": "All"}),
-            malformed.0,
-            malformed.1,
-            "invalid",
-        ),
-        (
-            json!({"MessageSystemAttributeNames": ["Age"]}),
-            name,
-            name,
-            "Unknown Attribute Age.",
-        ),
-        (
-            json!({"QueueUrl": "edge"}),
-            address,
-            address,
-            "The address edge is not valid",
-        ),
-        (
-            json!({"QueueUrl": "https://sqs/123456789012/gone"}),
-            "QueueDoesNotExist",
+            400,
+            "sqs#QueueDoesNotExist",
             "AWS.SimpleQueueService.NonExistentQueue",
-            "The specified queue does not exist.",
-        ),
-        (
-            json!({"QueueUrl": "https://sqs/210987654321/edge"}),
-            "QueueDoesNotExist",
-            "AWS.SimpleQueueService.NonExistentQueue",
-            "The specified queue does not exist.",
+            vec![
+                receive(
+                    json!({"QueueUrl": "https://sqs/123456789012/gone"}),
+                    "exist",
+                ),
+                receive(
+                    json!({"QueueUrl": "https://sqs/210987654321/edge"}),
+                    "exist",
+                ),
+                receive(json!({ "QueueUrl": null }), "exist"),
+            ],
         ),
     ]
-    .map(|(body, kind, old, text)| {
-        let status = if kind == address { 404 } else { 400 };
-        ("ReceiveMessage", body, status, kind, old, text)
-    })
-    .into()
 }
 
 fn wrong_others() -> Vec<Refused> {
-    let (missing, old) = ("MissingRequiredParameterException", "MissingParameter");
-    let (handle, garbage) = (
-        "ReceiptHandleIsInvalid",
-        json!({"ReceiptHandle": "garbage"}),
-    );
-    let entry = |id: &str| json!({"Id": id, "ReceiptHandle": "garbage", "VisibilityTimeout": 1});
-    let eleven: Vec<Value> = (0..11).map(|n| entry(&n.to_string())).collect();
-    let batch = |entries: Vec<Value>| json!({ "Entries": entries });
+    let garbage = json!({"ReceiptHandle": "garbage"});
     let name = json!({"QueueName": "a queue"});
     vec![
         (
-            "DeleteMessage",
-            json!({}),
             400,
-            missing,
-            old,
-            "parameter ReceiptHandle.",
+            "coral#MissingRequiredParameterException",
+            "MissingParameter",
+            vec![
+                ("DeleteMessage", json!({}), "ReceiptHandle."),
+                (
+                    "ChangeMessageVisibility",
+                    garbage.clone(),
+                    "VisibilityTimeout.",
+                ),
+            ],
         ),
         (
-            "DeleteMessage",
-            garbage,
             404,
-            handle,
-            handle,
-            "\"garbage\" is not a valid",
+            "sqs#ReceiptHandleIsInvalid",
+            "ReceiptHandleIsInvalid",
+            vec![("DeleteMessage", garbage, "\"garbage\" is not a valid")],
         ),
         (
-            "ChangeMessageVisibility",
-            json!({"ReceiptHandle": "garbage"}),
             400,
-            missing,
-            old,
-            "parameter VisibilityTimeout.",
-        ),
-        (
-            "DeleteMessageBatch",
-            batch(Vec::new()),
-            400,
-            "EmptyBatchRequest",
-            "EmptyBatchRequest",
-            "at least one DeleteMessageBatchRequestEntry",
-        ),
-        (
-            "ChangeMessageVisibilityBatch",
-            batch(eleven),
-            400,
-            "TooManyEntriesInBatchRequest",
-            "TooManyEntriesInBatchRequest",
-            "You have sent 11.",
-        ),
-        (
-            "DeleteMessageBatch",
-            batch(vec![entry("a"), entry("b"), entry("a")]),
-            400,
-            "BatchEntryIdsNotDistinct",
-            "BatchEntryIdsNotDistinct",
-            "Id a repeated.",
-        ),
-        (
-            "DeleteMessageBatch",
-            batch(vec![entry("a b")]),
-            400,
-            "InvalidBatchEntryId",
-            "InvalidBatchEntryId",
-            "at most 80 letters long",
-        ),
-        (
-            "GetQueueUrl",
-            name,
-            400,
-            "InvalidParameterValueException",
+            "coral#InvalidParameterValueException",
             "InvalidParameterValue",
-            "1 to 80 in length",
+            vec![("GetQueueUrl", name, "1 to 80 in length")],
         ),
         (
-            "SendMessage",
-            json!({}),
             400,
-            "UnknownOperationException",
+            "coral#UnknownOperationException",
             "InvalidAction",
-            "Send",
+            vec![("SendMessage", json!({}), "SendMessage")],
+        ),
+    ]
+}
+
+fn wrong_batches() -> Vec<Refused> {
+    let entry = |id: &str| json!({"Id": id, "ReceiptHandle": "garbage", "VisibilityTimeout": 1});
+    let eleven: Vec<Value> = (0..11).map(|n| entry(&n.to_string())).collect();
+    let batch = |entries: Vec<Value>| json!({ "Entries": entries });
+    let repeated = batch(vec![entry("a"), entry("b"), entry("a")]);
+    let (hide, delete) = ("ChangeMessageVisibilityBatch", "DeleteMessageBatch");
+    vec![
+        (
+            400,
+            "sqs#EmptyBatchRequest",
+            "AWS.SimpleQueueService.EmptyBatchRequest",
+            vec![
+                (
+                    delete,
+                    batch(Vec::new()),
+                    "one DeleteMessageBatchRequestEntry",
+                ),
+                (
+                    hide,
+                    json!({}),
+                    "one ChangeMessageVisibilityBatchRequestEntry",
+                ),
+            ],
+        ),
+        (
+            400,
+            "sqs#TooManyEntriesInBatchRequest",
+            "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+            vec![(hide, batch(eleven), "You have sent 11.")],
+        ),
+        (
+            400,
+            "sqs#BatchEntryIdsNotDistinct",
+            "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+            vec![(delete, repeated, "Id a repeated.")],
+        ),
+        (
+            400,
+            "sqs#InvalidBatchEntryId",
+            "AWS.SimpleQueueService.InvalidBatchEntryId",
+            vec![(delete, batch(vec![entry("a b")]), "at most 80 letters")],
         ),
     ]
 }
@@ -201,29 +183,20 @@ fn wrong_others() -> Vec<Refused> {
 fn a_wrong_request_is_refused_in_awss_form() {
     let site = Site::new("edge");
     site.send("still here");
-    for (operation, body, status, kind, old, text) in
-        wrong_receives().into_iter().chain(wrong_others())
-    {
-        let reply = site.call(operation, &body);
-        let of_batches = ["Batch", "Entries"].iter().any(|word| kind.contains(word));
-        let of_the_model = of_batches
-            || ["Queue", "Receipt", "Address", "Attribute"]
-                .iter()
-                .any(|w| kind.contains(w));
-        let namespace = if of_the_model { MODEL } else { COMMON };
-        let old = if of_batches {
-            format!("{BATCH}{old}")
-        } else {
-            old.to_owned()
-        };
-        let wanted = (status, format!("{namespace}{kind}"), old.clone());
-        assert_eq!(refused(&reply), wanted, "{operation} {body}");
-        assert!(
-            reply.json()["message"].as_str().unwrap().contains(text),
-            "{reply:?}"
-        );
-        assert_eq!(reply.header("x-amzn-query-error"), format!("{old};Sender"));
-        assert_eq!(reply.header("content-type"), "application/x-amz-json-1.0");
+    let all = [wrong_receives(), wrong_others(), wrong_batches()].concat();
+    for (status, kind, older, calls) in all {
+        for (operation, body, text) in calls {
+            let reply = site.call(operation, &body);
+            let wanted = (status, kind.to_owned(), older.to_owned());
+            assert_eq!(refused(&reply), wanted, "{operation} {body}");
+            let told = reply.json()["message"].take();
+            assert!(told.as_str().unwrap().contains(text), "{reply:?}");
+            assert_eq!(
+                reply.header("x-amzn-query-error"),
+                format!("{older};Sender")
+            );
+            assert_eq!(reply.header("content-type"), "application/x-amz-json-1.0");
+        }
     }
     assert_eq!(
         site.held()[0].receives,
@@ -231,10 +204,7 @@ fn a_wrong_request_is_refused_in_awss_form() {
         "a refused receive took a message"
     );
     let nonsense = site.caller.try_sqs("ReceiveMessage", "[]").unwrap();
-    assert_eq!(
-        refused(&nonsense).1,
-        format!("{COMMON}SerializationException")
-    );
+    assert_eq!(refused(&nonsense).1, "coral#SerializationException");
 }
 
 #[test]
@@ -257,11 +227,8 @@ fn batches_need_the_permission_of_the_single_operation() {
     for (operation, action) in cases {
         site.region.edit(|w| w.denied = vec![action.to_owned()]);
         let reply = site.call(operation, &body);
-        let wanted = (
-            403,
-            format!("{COMMON}AccessDeniedException"),
-            "AccessDenied".to_owned(),
-        );
+        let kind = "coral#AccessDeniedException".to_owned();
+        let wanted = (403, kind, "AccessDenied".to_owned());
         assert_eq!(refused(&reply), wanted, "{operation}");
         let action = match operation {
             "GetQueueUrl" => String::from("sqs:getqueueurl"),
@@ -269,8 +236,9 @@ fn batches_need_the_permission_of_the_single_operation() {
         };
         let text = format!("{action} on resource: arn:aws:sqs:eu-central-1:123456789012:edge");
         assert!(reply.body.contains(&text), "{reply:?}");
-        site.region
-            .edit(|w| w.denied = vec![format!("sqs:{operation}Batch")]);
+        // What no policy can name.
+        let batch = format!("sqs:{}Batch", operation.trim_end_matches("Batch"));
+        site.region.edit(|w| w.denied = vec![batch]);
         assert_ne!(site.call(operation, &body).status, 403, "{operation}");
     }
 }
