@@ -3,13 +3,25 @@
 //! `tiny_http` closes a connection only when its client does. Faults end connections in the
 //! middle of an answer, and a region that stops leaves nothing running, so the region keeps
 //! both sockets of each connection in its own hands.
+//!
+//! It also takes a thread for free that has work waiting for it already, so that of connections
+//! which come all at once some would wait until another one ends: with long polls, for ever.
+//! Each connection therefore knocks, and the next one comes when that was heard.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+/// Path of the request by which a connection knocks.
+pub const KNOCK: &str = "/region-door";
+/// The whole answer to it.
+pub const HEARD: &[u8] = b"HTTP/1.1 204 Heard\r\n\r\n";
+/// Far more than it takes to be heard.
+const KNOCK_MAX: Duration = Duration::from_secs(30);
 
 /// A listening port whose connections are relayed to another one.
 pub struct Door {
@@ -37,7 +49,8 @@ struct Open {
     has_left: bool,
 }
 
-/// Who of those that connected is still there.
+/// Those that have connected.
+#[derive(Clone)]
 pub struct Clients(Arc<Shared>);
 
 impl Clients {
@@ -45,6 +58,13 @@ impl Clients {
     pub fn is_there(&self, inner_port: u16) -> bool {
         let open = lock(&self.0.open);
         open.get(&inner_port).is_some_and(|open| !open.has_left)
+    }
+
+    /// Ends the connection with this inner port once all that was written to it is through.
+    pub fn end(&self, inner_port: u16) {
+        if let Some(open) = lock(&self.0.open).get(&inner_port) {
+            let _ = open.sockets[1].shutdown(Shutdown::Write);
+        }
     }
 }
 
@@ -78,16 +98,9 @@ impl Door {
         })
     }
 
-    /// Who is still there.
+    /// Those that have connected.
     pub fn clients(&self) -> Clients {
         Clients(Arc::clone(&self.shared))
-    }
-
-    /// Ends the connection with this inner port once all that was written to it is through.
-    pub fn end(&self, inner_port: u16) {
-        if let Some(open) = lock(&self.shared.open).get(&inner_port) {
-            let _ = open.sockets[1].shutdown(Shutdown::Write);
-        }
     }
 
     /// Ends every connection and takes no more.
@@ -113,6 +126,7 @@ impl Shared {
         let inner = TcpStream::connect(self.inside)?;
         outer.set_nodelay(true)?;
         inner.set_nodelay(true)?;
+        knock(&inner)?;
         let port = inner.local_addr()?.port();
         let open = Open {
             sockets: [outer.try_clone()?, inner.try_clone()?],
@@ -146,6 +160,15 @@ impl Shared {
         }
         (self.left)();
     }
+}
+
+/// Waits until the server inside serves this connection.
+fn knock(mut inner: &TcpStream) -> io::Result<()> {
+    inner.set_read_timeout(Some(KNOCK_MAX))?;
+    write!(inner, "GET {KNOCK} HTTP/1.1\r\nHost: region\r\n\r\n")?;
+    let mut answer = vec![0; HEARD.len()];
+    inner.read_exact(&mut answer)?;
+    inner.set_read_timeout(None)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

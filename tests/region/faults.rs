@@ -216,7 +216,10 @@ fn looping(service: &str, body: &[u8]) -> String {
 }
 
 fn looping_xml(body: &str) -> String {
-    let (told, rest) = body.split_once("</Subscriptions>").unwrap_or((body, ""));
+    // Whatever lists nothing becomes something else.
+    let Some((told, rest)) = body.split_once("</Subscriptions>") else {
+        return String::from("[{}]");
+    };
     let end = rest.find("</List").unwrap_or_default();
     let next = format!("<NextToken>{LOOP_TOKEN}</NextToken>");
     format!("{told}</Subscriptions>{next}{}", &rest[end..])

@@ -4,12 +4,12 @@ mod poll;
 mod sending;
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::door::{Clients, Door};
+use super::door::{self, Clients, Door};
 use super::faults::covers;
 use super::refusal::Refusal;
 use super::sigv4;
@@ -29,7 +29,7 @@ const WORKERS: usize = 4;
 pub struct Region {
     inside: Arc<Inside>,
     server: Arc<tiny_http::Server>,
-    door: Arc<Mutex<Door>>,
+    door: Door,
     url: String,
     workers: Vec<JoinHandle<()>>,
 }
@@ -160,15 +160,15 @@ impl Region {
             url,
             inside,
             server: Arc::new(server),
-            door: Arc::new(Mutex::new(door)),
+            door,
             workers: Vec::new(),
         };
         for n in 0..WORKERS {
             let inside = Arc::clone(&region.inside);
-            let (server, door) = (Arc::clone(&region.server), Arc::clone(&region.door));
+            let (server, clients) = (Arc::clone(&region.server), region.door.clients());
             let worker = Builder::new().name(format!("region-{n}")).spawn(move || {
                 while let Ok(request) = server.recv() {
-                    inside.serve(request, &door);
+                    inside.serve(request, &clients);
                 }
             });
             region.workers.push(worker.expect("a thread"));
@@ -213,7 +213,7 @@ impl Drop for Region {
         *lock(&self.inside.stop) = true;
         self.inside.stopped.notify_all();
         self.inside.wake();
-        lock(&self.door).close();
+        self.door.close();
         for _ in &self.workers {
             self.server.unblock();
         }
@@ -225,16 +225,21 @@ impl Drop for Region {
 }
 
 impl Inside {
-    fn serve(self: &Arc<Inside>, mut incoming: tiny_http::Request, door: &Arc<Mutex<Door>>) {
+    fn serve(self: &Arc<Inside>, mut incoming: tiny_http::Request, clients: &Clients) {
         let Ok(request) = read(&mut incoming) else {
             return;
         };
-        let sending = Sending {
+        let mut sending = Sending {
             inside: Arc::clone(self),
-            door: Arc::clone(door),
+            clients: clients.clone(),
             port: request.port,
             writer: incoming.into_writer(),
         };
+        if request.path == door::KNOCK {
+            let writer = &mut sending.writer;
+            let _ = writer.write_all(door::HEARD).and_then(|()| writer.flush());
+            return;
+        }
         let mut seen = Seen::default();
         let reply = self.answer(&request, &mut seen);
         let plain = |reply: &Reply| reply.fault.is_none() && reply.latency.is_zero();
@@ -243,10 +248,9 @@ impl Inside {
             return;
         }
         // Whatever takes its time has a thread, so that it holds up no other request.
-        let clients = lock(door).clients();
         let slow = Builder::new().name("region-slow".into()).spawn(move || {
-            let inside = &sending.inside;
-            let reply = reply.or_else(|| inside.poll(&request, &mut seen, &clients));
+            let (inside, clients) = (&sending.inside, &sending.clients);
+            let reply = reply.or_else(|| inside.poll(&request, &mut seen, clients));
             if let Some(reply) = reply
                 && !inside.pause(reply.latency)
             {

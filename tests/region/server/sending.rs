@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::faults::Fault;
-use super::{Answer, Door, Inside, lock};
+use super::{Answer, Clients, Inside};
 
 /// An answer, and how it comes.
 pub struct Reply {
@@ -42,7 +42,7 @@ pub struct Sending {
     /// What ends when the region stops.
     pub inside: Arc<Inside>,
     /// What can end the connection.
-    pub door: Arc<Mutex<Door>>,
+    pub clients: Clients,
     /// The connection at the door.
     pub port: u16,
     /// The connection.
@@ -109,6 +109,6 @@ impl Sending {
     /// Closes the connection behind what was written.
     fn end(self) {
         drop(self.writer);
-        lock(&self.door).end(self.port);
+        self.clients.end(self.port);
     }
 }

@@ -203,14 +203,14 @@ fn checked(
     is_timed: bool,
 ) -> Result<Asked, Refusal> {
     let handle = handle.ok_or_else(|| errors::missing("ReceiptHandle"))?;
-    let seconds = timeout.map(seconds).transpose()?;
-    if is_timed && seconds.is_none() {
-        return Err(errors::missing("VisibilityTimeout"));
-    }
+    let timeout = match is_timed {
+        true => Some(timeout.ok_or_else(|| errors::missing("VisibilityTimeout"))?),
+        false => None,
+    };
     Ok(Asked {
         id,
         handle: handle.clone(),
-        seconds: seconds.filter(|_| is_timed),
+        seconds: timeout.map(seconds).transpose()?,
     })
 }
 
