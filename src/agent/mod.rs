@@ -4,6 +4,7 @@ pub mod check;
 mod clean;
 mod clock;
 mod listener;
+mod node;
 mod once;
 mod poller;
 pub mod signals;
