@@ -1,5 +1,6 @@
 //! The shell round the engine: starts the threads, carries out effects, stops in order.
 
+pub mod aws_setup;
 pub mod check;
 mod clean;
 mod clock;
@@ -34,6 +35,7 @@ use poller::Poller;
 use state_dir::StateDir;
 use threads::Threads;
 
+pub use aws_setup::aws_setup;
 pub use check::check;
 pub use clean::clean;
 pub use once::once;
