@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::harness::run;
 use crate::printed::{
-    FIFO, FOREIGN, Printed, QUEUE, TOPIC, config, of_kind, policy, template, with_listener,
-    with_queue, with_role,
+    FIFO, FOREIGN, PATH_TOKEN, Printed, QUEUE, TOPIC, config, of_kind, policy, template,
+    with_listener, with_queue, with_role,
 };
 use crate::region::{Region, World};
 use crate::support::cfn_lint;
@@ -227,6 +228,9 @@ fn what_a_secret_path_is_made_of_stays_outside() {
     assert_eq!(subscription["Endpoint"], json!({"Ref": "ListenerUrl"}));
     assert_eq!(subscription["Protocol"], "https");
     let said = Printed::of(&config, &[]).out;
+    let url = run(&["subscribe-url"], &config.write());
+    let url = String::from_utf8(url.stdout).unwrap();
+    assert!(url.contains(PATH_TOKEN), "it is what must not be seen");
     assert!(
         said.contains("ListenerUrl=\"$(mediapackage2mqtt subscribe-url"),
         "{said}"

@@ -17,7 +17,7 @@ pub const QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/edg
 /// Secrets of a config that are not of the region.
 const PATH_SECRET: &str = "planted-path-secret-3b1f";
 /// HMAC-SHA256(PATH_SECRET, "test"), its first half, by another program.
-const PATH_TOKEN: &str = "e58d46ce74f0577184c6c4716a8c858d";
+pub const PATH_TOKEN: &str = "e58d46ce74f0577184c6c4716a8c858d";
 const EXTERNAL_ID: &str = "planted-external-id-a7c2";
 const PROXY_PASSWORD: &str = "planted-proxy-password-55d1";
 

@@ -61,9 +61,12 @@ impl<'a> Asking<'a> {
             .faults
             .iter()
             .filter(|(_, fault)| !(some && is_not_there(fault)));
-        let mut lacking: Vec<String> = missed
-            .map(|(api, fault)| lacks(&format!(" for channels of {api}"), &fault.to_string()))
-            .collect();
+        let in_common = self.is_hopeless();
+        let told = |(api, fault): &(&str, Fault)| match in_common {
+            true => lacks("", &fault.to_string()),
+            false => lacks(&format!(" for channels of {api}"), &fault.to_string()),
+        };
+        let mut lacking: Vec<String> = missed.map(told).collect();
         let mut channels = Vec::new();
         if self.inventory.channels().next().is_some() {
             match self.series() {
@@ -77,10 +80,8 @@ impl<'a> Asking<'a> {
     /// Whether the next question would fail as the last did.
     fn is_hopeless(&self) -> bool {
         use FaultKind::{Clock, Credentials, Stopped};
-        let kinds = self.faults.iter().map(|(_, fault)| fault.kind);
-        kinds
-            .into_iter()
-            .any(|kind| matches!(kind, Clock | Credentials | Stopped))
+        let mut kinds = self.faults.iter().map(|(_, fault)| fault.kind);
+        kinds.any(|kind| matches!(kind, Clock | Credentials | Stopped))
     }
 
     fn list_v1(&mut self) {

@@ -28,9 +28,13 @@ impl Comments<'_> {
             Some(role) => format!("the role {}", role.role_arn),
             None => String::from("the user or role whose credentials the agent has"),
         };
+        let more = match self.plan.is_proposal() {
+            true => ", there with the queue that it proposes",
+            false => "",
+        };
         wrapped(&format!(
             "IAM policy of the agent: what this config makes it call, and nothing else. Attach it \
-             to {who}. The template makes it too, as its output PolicyArn."
+             to {who}. The template makes it too, as its output PolicyArn{more}."
         ))
     }
 
@@ -115,7 +119,7 @@ impl Comments<'_> {
     fn listener(&self) -> Option<String> {
         self.config.sns.as_ref()?;
         Some(String::from(match &self.plan.listener {
-            Some(_) => "Start the agent before: it confirms the subscription of its listener.",
+            Some(_) => "Start the agent first: it confirms the subscription of its listener.",
             None => {
                 "The listener is not subscribed, since [sns] public_url does not say how AWS \
                  reaches it."
@@ -162,7 +166,9 @@ impl Comments<'_> {
         let channels = self.answer.channels.len();
         said.push(match (channels, self.answer.lacking.is_empty()) {
             (0, true) => String::from("There are no channels, hence no input-loss alarms."),
-            (0, false) => String::from("There are no input-loss alarms: AWS was not to be asked."),
+            (0, false) => {
+                String::from("There are no input-loss alarms, since AWS did not tell the channels.")
+            }
             (_, _) if cw.alarms == AlarmsKept::Off => format!(
                 "Input-loss alarms, {channels} of them, are made with InputLossAlarms=true; the \
                  agent keeps no alarms, since alarms = \"off\"."

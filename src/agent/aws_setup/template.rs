@@ -93,7 +93,7 @@ fn choices(config: &Config, plan: &Plan, channels: &[Watched]) -> Choices {
     let mut all = Choices::default();
     if !plan.topics.is_empty() {
         let text = "false: the topics are there already. They keep their policies, which must let \
-                    events.amazonaws.com publish.";
+                    events.amazonaws.com publish, without a condition.";
         all.switch(CREATE_TOPIC, TOPIC_IS_NEW, true, text);
     }
     if plan.queue.is_some() {
