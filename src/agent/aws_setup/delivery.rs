@@ -6,7 +6,7 @@
 
 use super::cfn;
 use super::names::{QUEUE_CHARS_MAX, digest, fitted};
-use super::plan::{Elsewhere, Listener, Plan, QUEUE, QUEUE_IS_NEW, Queue, TOPIC_IS_NEW, Topic};
+use super::plan::{Given, Listener, Plan, QUEUE, QUEUE_IS_NEW, Queue, TOPIC_IS_NEW, Topic};
 use super::policy;
 use crate::agent::node::Node;
 use crate::agent::subscribe_url;
@@ -169,7 +169,7 @@ pub fn subscriptions(plan: &Plan) -> Vec<Named> {
         let tail = topic.id.trim_start_matches("Topic").to_owned();
         (tail, topic.arn(), topic.takers, None)
     });
-    let elsewhere = plan.elsewhere.iter().map(|Elsewhere { arn, takers }| {
+    let elsewhere = plan.elsewhere.iter().map(|Given { arn, takers }| {
         let condition = Some(SUBSCRIBES_ELSEWHERE);
         (digest(arn), Node::from(arn), *takers, condition)
     });

@@ -52,9 +52,9 @@ impl Topic {
     }
 }
 
-/// A topic that is not made here: another account's, or FIFO.
+/// A topic as the config gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Elsewhere {
+pub struct Given {
     /// Its ARN.
     pub arn: String,
     /// Who takes what it tells.
@@ -110,8 +110,8 @@ pub struct Plan {
     pub account: Option<String>,
     /// Topics at home. The first gets what EventBridge tells.
     pub topics: Vec<Topic>,
-    /// Topics that are only referred to.
-    pub elsewhere: Vec<Elsewhere>,
+    /// Topics that are only referred to: of another account, or FIFO.
+    pub elsewhere: Vec<Given>,
     /// The queue.
     pub queue: Option<Queue>,
     /// The listener.
@@ -149,7 +149,7 @@ impl Plan {
         let owner = owner.map(|(_, arn)| arn).or(first.map(|topic| &topic.arn));
         let account = owner.and_then(|arn| part(arn, 4)).map(str::to_owned);
         let at_home = |arn: &str| part(arn, 4) == account.as_deref() && !arn.ends_with(FIFO);
-        let (home, elsewhere): (Vec<Elsewhere>, Vec<Elsewhere>) =
+        let (home, elsewhere): (Vec<Given>, Vec<Given>) =
             told.into_iter().partition(|topic| at_home(&topic.arn));
         Ok(Plan {
             account,
@@ -226,7 +226,7 @@ pub fn resources(config: &Config) -> Result<Resources, Failure> {
 
 /// Every topic of the config with its takers: first those that all take, then the queue's, which
 /// keeps what it cannot give away at once.
-fn told(config: &Config) -> Vec<Elsewhere> {
+fn told(config: &Config) -> Vec<Given> {
     let of_queue = config.sqs.as_ref().map(|sqs| &sqs.topic_arns);
     let of_listener = config.sns.as_ref().map(|sns| &sns.topic_arns);
     let takes = |arns: Option<&Vec<String>>, arn: &String| arns.is_some_and(|a| a.contains(arn));
@@ -237,21 +237,21 @@ fn told(config: &Config) -> Vec<Elsewhere> {
         .collect();
     arns.sort();
     arns.dedup();
-    let topic = |arn: &String| Elsewhere {
+    let topic = |arn: &String| Given {
         arn: arn.clone(),
         takers: Takers {
             queue: takes(of_queue, arn),
             listener: takes(of_listener, arn),
         },
     };
-    let mut topics: Vec<Elsewhere> = arns.into_iter().map(topic).collect();
+    let mut topics: Vec<Given> = arns.into_iter().map(topic).collect();
     topics.sort_by_key(|topic| (!topic.takers.queue, !topic.takers.listener));
     topics
 }
 
 /// Topics at home with their logical ids.
-fn numbered(home: Vec<Elsewhere>) -> Vec<Topic> {
-    let topic = |(at, Elsewhere { arn, takers }): (usize, Elsewhere)| {
+fn numbered(home: Vec<Given>) -> Vec<Topic> {
+    let topic = |(at, Given { arn, takers }): (usize, Given)| {
         let name = part(&arn, 5).unwrap_or_default().to_owned();
         let id = match at {
             0 => String::from("Topic"),
