@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use lexopt::Arg;
 
 use crate::agent;
+use crate::agent::aws_setup::Part;
 use crate::agent::signals::Signals;
 use crate::aws::Stop;
 use crate::config::{self, Config, Env, near};
@@ -38,6 +39,8 @@ Options:
       --take-over     run: take the topics over from another agent
       --offline       check: the config alone, without network
       --force         clean: even while the agent is online
+      --policy        aws-setup: the IAM policy alone, as JSON
+      --template      aws-setup: the CloudFormation template alone, as JSON
   -h, --help          This text
   -V, --version       The version
 
@@ -82,6 +85,8 @@ pub enum Command {
     AwsSetup {
         /// The config file.
         config: PathBuf,
+        /// One of them alone, or both.
+        part: Part,
     },
     /// The help text.
     Help,
@@ -114,7 +119,7 @@ const COMMANDS: [(&str, &[&str]); 6] = [
     ("once", &[]),
     ("clean", &["force"]),
     ("subscribe-url", &[]),
-    ("aws-setup", &[]),
+    ("aws-setup", &["policy", "template"]),
 ];
 
 const EVERYWHERE: [&str; 3] = ["config", "help", "version"];
@@ -167,8 +172,23 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Usage> {
             force: given("force"),
         },
         "subscribe-url" => Command::SubscribeUrl { config },
-        _ => Command::AwsSetup { config },
+        _ => Command::AwsSetup {
+            config,
+            part: part(given("policy"), given("template"))?,
+        },
     })
+}
+
+/// What of `aws-setup` is asked for.
+fn part(policy: bool, template: bool) -> Result<Part, Usage> {
+    match (policy, template) {
+        (false, false) => Ok(Part::Both),
+        (true, false) => Ok(Part::Policy),
+        (false, true) => Ok(Part::Template),
+        (true, true) => Err(Usage(String::from(
+            "--policy and --template each ask for one thing alone; leave out one of them, or both",
+        ))),
+    }
 }
 
 fn command_name(word: &str) -> Result<&'static str, Usage> {
@@ -251,7 +271,7 @@ fn carry_out(command: Command) -> Result<(), Failure> {
         }
         Command::Clean { config, force } => agent::clean(&start(&config)?, force),
         Command::SubscribeUrl { config } => print(&agent::subscribe_url(&load(&config)?)?),
-        Command::AwsSetup { .. } => Err(not_built("aws-setup")),
+        Command::AwsSetup { config, part } => print(&agent::aws_setup(&load(&config)?, part)?),
     }
 }
 
@@ -270,10 +290,6 @@ fn load(path: &Path) -> Result<Config, Failure> {
     let config = loaded.map_err(|errors| Failure::config(errors.to_string()))?;
     Log::new(Style::of_process(), config.log).install();
     Ok(config)
-}
-
-fn not_built(command: &str) -> Failure {
-    Failure::failed(format!("{command} is not built yet in this version"))
 }
 
 /// Prints to stdout. That a reader has had enough and closed the pipe is no failure.
@@ -361,7 +377,27 @@ mod tests {
                 },
             ),
             ("subscribe-url", Command::SubscribeUrl { config: here() }),
-            ("aws-setup", Command::AwsSetup { config: here() }),
+            (
+                "aws-setup",
+                Command::AwsSetup {
+                    config: here(),
+                    part: Part::Both,
+                },
+            ),
+            (
+                "aws-setup --policy",
+                Command::AwsSetup {
+                    config: here(),
+                    part: Part::Policy,
+                },
+            ),
+            (
+                "aws-setup --template",
+                Command::AwsSetup {
+                    config: here(),
+                    part: Part::Template,
+                },
+            ),
             ("-h", Command::Help),
             ("run --help", Command::Help),
             ("--version", Command::Version),
@@ -387,6 +423,10 @@ mod tests {
             (
                 "run --offline",
                 "--offline is an option of check, not of run",
+            ),
+            (
+                "aws-setup --policy --template",
+                "leave out one of them, or both",
             ),
             ("run x.toml", "run takes no argument \"x.toml\""),
             ("run --config", "missing argument for option '--config'"),

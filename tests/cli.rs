@@ -95,18 +95,6 @@ fn a_wrong_config_exits_with_2_and_tells_file_line_and_key_of_every_fault() {
 }
 
 #[test]
-fn a_command_that_is_not_built_says_so_and_fails() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("config.toml");
-    std::fs::write(&path, HERE).expect("the config");
-    let output = program().arg("aws-setup").arg("-c").arg(&path).output();
-    let output = output.expect("the program starts");
-    assert_eq!(output.status.code(), Some(1));
-    let told = text(&output.stderr);
-    assert!(told.contains("aws-setup is not built yet"), "{told}");
-}
-
-#[test]
 fn the_url_for_sns_is_told_or_what_is_missing_for_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("config.toml");

@@ -1,9 +1,11 @@
 //! The shell round the engine: starts the threads, carries out effects, stops in order.
 
+pub mod aws_setup;
 pub mod check;
 mod clean;
 mod clock;
 mod listener;
+mod node;
 mod once;
 mod poller;
 mod queue;
@@ -37,6 +39,7 @@ use spool::Spool;
 use state_dir::StateDir;
 use threads::Threads;
 
+pub use aws_setup::aws_setup;
 pub use check::check;
 pub use clean::clean;
 pub use once::once;

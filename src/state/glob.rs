@@ -1,5 +1,7 @@
 //! Globs on names: `*` stands for any run of characters, `?` for one.
 
+use std::fmt;
+
 /// A compiled pattern. Matching takes time linear in pattern times name, whatever they hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob(Vec<char>);
@@ -37,6 +39,14 @@ impl Glob {
             }
         }
         self.0[p..].iter().all(|&c| c == '*')
+    }
+}
+
+/// The pattern as it was written.
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text: String = self.0.iter().collect();
+        f.write_str(&text)
     }
 }
 

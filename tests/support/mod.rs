@@ -4,6 +4,7 @@
 
 pub mod broker;
 pub mod certificates;
+pub mod cfn_lint;
 pub mod config;
 pub mod gate;
 pub mod mosquitto;

@@ -18,6 +18,7 @@ pub struct Moto {
     pub secret_access_key: String,
     /// What `tests/moto.py` made.
     pub seeded: Value,
+    port: u16,
     child: Child,
 }
 
@@ -28,6 +29,19 @@ impl Moto {
     ///
     /// When the virtual environment that `tests/run` makes is not there.
     pub fn start(region: &str) -> Moto {
+        let mut moto = Moto::empty();
+        moto.seed(region);
+        let checked = request(moto.port, "POST", "/moto-api/reset-auth", "0");
+        assert!(checked.is_some(), "moto did not switch its checks on");
+        moto
+    }
+
+    /// Starts moto with nothing in it, and lets everybody in.
+    ///
+    /// # Panics
+    ///
+    /// When the virtual environment that `tests/run` makes is not there.
+    pub fn empty() -> Moto {
         let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
         let mut command = Command::new(venv().join("bin/moto_server"));
@@ -37,29 +51,38 @@ impl Moto {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let ready = || request(port, "GET", "/moto-api/data.json", "").is_some();
-        let mut moto = Moto {
+        Moto {
             child: start("moto_server", &mut command, ready),
+            port,
             url,
             access_key_id: String::new(),
             secret_access_key: String::new(),
             seeded: Value::Null,
-        };
-        moto.seed(region);
-        let checked = request(port, "POST", "/moto-api/reset-auth", "0");
-        assert!(checked.is_some(), "moto did not switch its checks on");
-        moto
+        }
+    }
+
+    /// What a script in `tests/` prints that does something with moto.
+    ///
+    /// # Panics
+    ///
+    /// When it fails, with what it says.
+    pub fn script(&self, name: &str, region: &str, arguments: &[&str]) -> Value {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests")
+            .join(name);
+        let run = Command::new(venv().join("bin/python"))
+            .arg(script)
+            .args(["--endpoint", &self.url, "--region", region])
+            .args(arguments)
+            .output()
+            .expect("Python of the virtual environment");
+        let errors = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "tests/{name} failed: {errors}");
+        serde_json::from_slice(&run.stdout).expect("JSON of the script")
     }
 
     fn seed(&mut self, region: &str) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/moto.py");
-        let seeding = Command::new(venv().join("bin/python"))
-            .arg(script)
-            .args(["--endpoint", &self.url, "--region", region])
-            .output()
-            .expect("Python of the virtual environment");
-        let errors = String::from_utf8_lossy(&seeding.stderr);
-        assert!(seeding.status.success(), "tests/moto.py failed: {errors}");
-        self.seeded = serde_json::from_slice(&seeding.stdout).expect("JSON of tests/moto.py");
+        self.seeded = self.script("moto.py", region, &[]);
         let text = |name: &str| self.seeded[name].as_str().expect("a key").to_owned();
         (self.access_key_id, self.secret_access_key) = (text("access_key"), text("secret_key"));
     }
