@@ -56,7 +56,7 @@ fn url(public_url: &str, sns: &Sns, instance: &str) -> String {
 }
 
 /// As a shell takes it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let quoted = shlex::try_quote(word);
     // No word of a config holds a NUL, which alone cannot be quoted.
     quoted.map_or_else(|_| String::new(), |quoted| quoted.into_owned())

@@ -17,7 +17,7 @@ use super::retry::{self, Hint, Quota, Retry};
 use super::sign::{Scope, sign};
 use super::stop::Stop;
 use super::transport::{self, Limits};
-use crate::config::{Config, Proxy, ServiceUrl};
+use crate::config::{Config, Proxy, ServiceUrl, region};
 use crate::state::apis::is_not_had;
 use crate::state::fault::{Fault, FaultKind};
 
@@ -34,7 +34,7 @@ pub struct Clients {
     pub vod: Option<Service>,
     /// CloudWatch.
     pub cloudwatch: Service,
-    /// SNS, where the config has it.
+    /// SNS, where the config has it, or a queue that it delivers to.
     pub sns: Option<Service>,
     /// SQS, where the config has it.
     pub sqs: Option<Service>,
@@ -112,8 +112,8 @@ impl Clients {
         let vod = || service("MediaPackage VOD", vod, vod, &mp.vod_url, &mp.proxy);
         let vod = mp.apis.vod.then(vod).transpose()?;
         let cloudwatch = service("CloudWatch", "monitoring", "cloudwatch", &cw.url, &cw.proxy)?;
-        let sns = config.sns.as_ref();
-        let sns = sns.map(|sns| service("SNS", "sns", "sns", &sns.url, &sns.proxy));
+        let sns = where_topics_are(config);
+        let sns = sns.map(|(url, proxy)| service("SNS", "sns", "sns", &url, proxy));
         let sqs = config.sqs.as_ref();
         let sqs = sqs.map(|sqs| service("SQS", "sqs", "sqs", &sqs.url, &sqs.proxy));
         Ok(Clients {
@@ -144,6 +144,21 @@ impl Clients {
             agent.clone().shutdown();
         }
     }
+}
+
+/// The listener asks SNS for certificates and confirmations, and `check` whether the queue is
+/// subscribed. Without `[sns]` nothing says where SNS is: it has its usual name then, or, beside an
+/// SQS on this machine, the same origin, since a mock server has all services on one port.
+fn where_topics_are(config: &Config) -> Option<(ServiceUrl, &Proxy)> {
+    if let Some(sns) = &config.sns {
+        return Some((sns.url.clone(), &sns.proxy));
+    }
+    let sqs = config.sqs.as_ref()?;
+    let url = match sqs.url.loopback {
+        true => sqs.url.clone(),
+        false => region::service_url("sns", &config.region),
+    };
+    Some((url, &sqs.proxy))
 }
 
 /// What all services have in common.

@@ -18,6 +18,7 @@ mod sign;
 pub mod sns;
 pub mod sqs;
 pub mod stop;
+pub mod subscriptions;
 mod transport;
 pub mod vod;
 

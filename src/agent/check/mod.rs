@@ -10,6 +10,7 @@ pub mod cost;
 mod listener;
 mod media;
 mod place;
+mod queue;
 mod report;
 
 use std::io::Write;
