@@ -3,8 +3,9 @@
 
 usage: moto.py --endpoint http://127.0.0.1:5055 --region eu-central-1
 
-Two traps of moto: it takes the IAM action prefix from the signing name, so CloudWatch is
-"monitoring:" in the policy; and it mixes namespaces in GetMetricData, so data goes to one only.
+Three traps of moto: it takes the IAM action prefix from the signing name, so CloudWatch is
+"monitoring:" in the policy; it mixes namespaces in GetMetricData, so data goes to one only; and
+any text is true for its RawMessageDelivery, "false" too.
 """
 import argparse
 import datetime
@@ -38,6 +39,7 @@ def make_user(iam):
     iam.create_user(UserName="agent")
     actions = ["mediapackage:List*", "mediapackagev2:List*", "mediapackagev2:Get*"]
     actions += ["monitoring:*", "cloudwatch:*", "sqs:*", "sts:*"]
+    actions += ["sns:Publish", "sns:List*", "sns:Get*"]
     policy = {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Resource": "*", "Action": actions}],
@@ -155,6 +157,28 @@ def make_alarms(cloudwatch):
     return states
 
 
+def make_push(sqs, sns):
+    """A topic with two queues: one gets SNS's envelopes, the other bare messages."""
+    topic = sns.create_topic(Name="mediapackage")["TopicArn"]
+    urls = {}
+    for name, raw in {"edge": "false", "edge-raw": "true"}.items():
+        urls[name] = sqs.create_queue(QueueName=name)["QueueUrl"]
+        attributes = sqs.get_queue_attributes(
+            QueueUrl=urls[name], AttributeNames=["QueueArn"]
+        )
+        sns.subscribe(
+            TopicArn=topic,
+            Protocol="sqs",
+            Endpoint=attributes["Attributes"]["QueueArn"],
+            Attributes={"RawMessageDelivery": raw} if raw == "true" else {},
+        )
+    return {
+        "topic_arn": topic,
+        "queue_url": urls["edge"],
+        "raw_queue_url": urls["edge-raw"],
+    }
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--endpoint", required=True)
@@ -174,6 +198,7 @@ def main():
         ],
         "minute_end": make_metrics(cloudwatch),
         "alarms": make_alarms(cloudwatch),
+        **make_push(client("sqs", options), client("sns", options)),
     }
     print(json.dumps(made))
 

@@ -20,12 +20,22 @@ mod endpoint;
 mod metrics;
 #[path = "peers/models.rs"]
 mod models;
+#[path = "peers/polls.rs"]
+mod polls;
+#[path = "peers/queue.rs"]
+mod queue;
+#[path = "peers/queue_refusals.rs"]
+mod queue_refusals;
+#[path = "peers/queues.rs"]
+mod queues;
 #[path = "peers/services.rs"]
 mod services;
 #[path = "peers/signatures.rs"]
 mod signatures;
 #[path = "peers/sns.rs"]
 mod sns;
+#[path = "peers/subscriptions.rs"]
+mod subscriptions;
 #[path = "peers/v2.rs"]
 mod v2;
 #[path = "peers/v2_client.rs"]

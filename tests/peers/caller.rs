@@ -6,6 +6,7 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
@@ -66,6 +67,21 @@ impl Reply {
     }
 }
 
+impl Reply {
+    /// The code of the older query protocol, which CloudWatch and SQS still tell; nothing when
+    /// all was well.
+    pub fn older_code(&self) -> &str {
+        let header = self.header("x-amzn-query-error");
+        header.split(';').next().unwrap_or_default()
+    }
+
+    /// The messages of a receive.
+    pub fn messages(&self) -> Vec<Value> {
+        let body = self.json();
+        body["Messages"].as_array().cloned().unwrap_or_default()
+    }
+}
+
 impl Caller {
     pub fn of(region: &Region) -> Caller {
         Caller::at(&region.url(), KEY)
@@ -106,11 +122,25 @@ impl Caller {
     /// A signed operation of CloudWatch.
     pub fn post(&self, operation: &str, body: &Value) -> Reply {
         let target = format!("GraniteServiceVersion20100801.{operation}");
+        let reply = self.json(&target, "monitoring", &body.to_string());
+        reply.unwrap_or_else(|e| panic!("{operation}: {e}"))
+    }
+
+    /// A signed operation of SQS.
+    pub fn sqs(&self, operation: &str, body: &Value) -> Reply {
+        let reply = self.try_sqs(operation, &body.to_string());
+        reply.unwrap_or_else(|e| panic!("{operation}: {e}"))
+    }
+
+    pub fn try_sqs(&self, operation: &str, body: &str) -> Result<Reply, ureq::Error> {
+        self.json(&format!("AmazonSQS.{operation}"), "sqs", body)
+    }
+
+    fn json(&self, target: &str, service: &str, body: &str) -> Result<Reply, ureq::Error> {
         let request = http::Request::post(format!("{}/", self.url))
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-target", target);
-        let reply = self.run(request.body(body.to_string()).unwrap(), "monitoring");
-        reply.unwrap_or_else(|e| panic!("{operation}: {e}"))
+        self.run(request.body(body.to_owned()).unwrap(), service)
     }
 
     /// An operation of SNS, signed or not.
@@ -120,7 +150,11 @@ impl Caller {
             format!("{name}={}", bytes.collect::<String>())
         });
         let body = pairs.collect::<Vec<_>>().join("&");
+        // moto checks no form without its digest: it has only what it made of the form.
+        let digest = Sha256::digest(body.as_bytes());
+        let digest: String = digest.iter().map(|b| format!("{b:02x}")).collect();
         let request = http::Request::post(format!("{}/", self.url))
+            .header("x-amz-content-sha256", digest)
             .header(
                 "content-type",
                 "application/x-www-form-urlencoded; charset=utf-8",

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use ureq::tls::Certificate;
 
 use super::caller::{Caller, Reply, agent};
+use super::region::sqs::receipt::RECEIPT;
 use super::region::world::{DRM_SETTINGS, HARVEST_ROLE, POLICY, SECRET_ACCESS_KEY, URL_PASSWORD};
 use super::region::{Alarm, AlarmKind, Clock, Fault, Key, Region, SECRETS, World, sns};
 use super::support::certificates::Certificates;
@@ -185,6 +186,7 @@ fn lists_come_in_pages_and_hold_every_secret() {
         SECRET_ACCESS_KEY,
         sns::TOKEN,
         sns::UNSUBSCRIBE,
+        RECEIPT,
         HARVEST_ROLE,
         DRM_SETTINGS,
         POLICY,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::caller::{Caller, Reply};
+use super::region::sqs::receipt::RECEIPT;
 use super::region::world::{SECRET_ACCESS_KEY, WHITELIST};
 use super::region::{Clock, Fault, Region, SECRETS, World, sns};
 
@@ -313,6 +314,7 @@ fn every_secret_of_v2_harvest_jobs_and_vod_is_planted() {
         WHITELIST,
         sns::TOKEN,
         sns::UNSUBSCRIBE,
+        RECEIPT,
         super::region::world::INGEST_USERNAME,
     ]
     .into();

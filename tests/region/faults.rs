@@ -1,6 +1,6 @@
 //! Bad days: what goes wrong with which requests, and how often.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
 use super::server::Answer;
@@ -132,17 +132,27 @@ impl Faults {
         self.0.clear();
     }
 
+    /// Whether anything is planned for a request of this action.
+    pub fn has(&self, action: &str) -> bool {
+        self.0.iter().any(|planned| planned.befalls(action))
+    }
+
     /// What happens to a request of this action, for example `cloudwatch:ListMetrics`.
     pub fn take(&mut self, action: &str) -> Option<Fault> {
-        let operation = action.rsplit(':').next().unwrap_or(action);
-        let matches = |p: &&mut Planned| p.operation == operation || covers(&p.operation, action);
-        let planned = self.0.iter_mut().find(matches)?;
+        let planned = self.0.iter_mut().find(|p| p.befalls(action))?;
         let fault = planned.fault.clone();
         if planned.times != FOREVER {
             planned.times -= 1;
         }
         self.0.retain(|p| p.times > 0);
         Some(fault)
+    }
+}
+
+impl Planned {
+    fn befalls(&self, action: &str) -> bool {
+        let operation = action.rsplit(':').next().unwrap_or(action);
+        self.operation == operation || covers(&self.operation, action)
     }
 }
 
@@ -156,6 +166,7 @@ fn throttle(service: &str, retry_after_ms: Option<u32>) -> Answer {
     let (status, code) = match service {
         "monitoring" => (400, "ThrottlingException"),
         "sns" => (400, "Throttling"),
+        "sqs" => (403, "RequestThrottled"),
         "mediapackagev2" => (429, "ThrottlingException"),
         _ => (429, "TooManyRequestsException"),
     };
@@ -171,6 +182,10 @@ fn wrong_types(body: &[u8]) -> String {
     let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
         return String::from("[{}]");
     };
+    // One that says nothing could be of the right types.
+    if value.as_object().is_some_and(Map::is_empty) {
+        return String::from("[{}]");
+    }
     for member in value
         .as_object_mut()
         .into_iter()
@@ -186,6 +201,9 @@ fn wrong_types(body: &[u8]) -> String {
 }
 
 fn looping(service: &str, body: &[u8]) -> String {
+    if service == "sns" {
+        return looping_xml(&String::from_utf8_lossy(body));
+    }
     let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
         return String::from("[{}]");
     };
@@ -195,6 +213,16 @@ fn looping(service: &str, body: &[u8]) -> String {
     };
     value[member] = Value::from(LOOP_TOKEN);
     value.to_string()
+}
+
+fn looping_xml(body: &str) -> String {
+    // Whatever lists nothing becomes something else.
+    let Some((told, rest)) = body.split_once("</Subscriptions>") else {
+        return String::from("[{}]");
+    };
+    let end = rest.find("</List").unwrap_or_default();
+    let next = format!("<NextToken>{LOOP_TOKEN}</NextToken>");
+    format!("{told}</Subscriptions>{next}{}", &rest[end..])
 }
 
 /// Every list that any service has, each empty, as gzip: who decodes it unasked takes everything

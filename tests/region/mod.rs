@@ -28,6 +28,7 @@ pub mod series;
 pub mod server;
 pub mod sigv4;
 pub mod sns;
+pub mod sqs;
 pub mod token;
 pub mod vod;
 pub mod world;

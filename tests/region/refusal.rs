@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::server::Answer;
-use super::sns;
+use super::{sns, sqs};
 
 /// A request that AWS would not serve.
 pub struct Refusal {
@@ -39,8 +39,10 @@ impl Refusal {
     /// query protocol itself writes XML.
     pub fn answer(&self, service: &str) -> Answer {
         let (code, message) = (&self.code, &self.message);
-        if service == "sns" {
-            return sns::api::error(self);
+        match service {
+            "sns" => return sns::api::error(self),
+            "sqs" => return sqs::errors::answer(self),
+            _ => {}
         }
         if service != "monitoring" {
             // API Gateway, which guards the REST services, writes its own refusals so.

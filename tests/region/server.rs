@@ -1,19 +1,22 @@
 //! The region on the wire: one loopback port for every service, served by `tiny_http`.
 
+mod poll;
+mod sending;
+
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::door::Door;
-use super::faults::{Fault, covers};
+use super::door::{self, Clients, Door};
+use super::faults::covers;
 use super::refusal::Refusal;
 use super::sigv4;
 use super::sns::deliverer::Deliverer;
 use super::world::{ACCOUNT, World};
-use super::{cloudwatch, mediapackage, mediapackage_v2, sns, vod};
+use super::{cloudwatch, mediapackage, mediapackage_v2, sns, sqs, vod};
+use sending::{Reply, Sending};
 
 /// Requests that are remembered.
 const SEEN_MAX: usize = 4096;
@@ -26,7 +29,7 @@ const WORKERS: usize = 4;
 pub struct Region {
     inside: Arc<Inside>,
     server: Arc<tiny_http::Server>,
-    door: Arc<Mutex<Door>>,
+    door: Door,
     url: String,
     workers: Vec<JoinHandle<()>>,
 }
@@ -48,7 +51,7 @@ pub struct Seen {
     pub error: Option<String>,
     /// The fault that befell it.
     pub fault: Option<String>,
-    /// `maxResults` or `MaxRecords`.
+    /// `maxResults`, `MaxRecords` or `MaxNumberOfMessages`.
     pub limit: Option<usize>,
     /// True for all pages but the first.
     pub continued: bool,
@@ -60,6 +63,14 @@ pub struct Seen {
     pub end: Option<f64>,
     /// Names and values that a request of the query API (SNS) carried.
     pub parameters: Vec<(String, String)>,
+    /// Name of the queue (SQS).
+    pub queue: String,
+    /// How long a receive may wait for a message, in seconds.
+    pub wait_seconds: Option<u32>,
+    /// Entries of a batch (SQS).
+    pub entries: usize,
+    /// Ids of the messages that a receive gave, or that were deleted or hidden.
+    pub messages: Vec<String>,
 }
 
 /// A request as it came.
@@ -116,6 +127,8 @@ impl Answer {
 
 struct Inside {
     world: Mutex<World>,
+    /// The world has changed, a client has left, or the region stops: long polls look again.
+    changed: Condvar,
     seen: Mutex<VecDeque<Seen>>,
     /// True once the region stops; ends drips, stalls and latency.
     stop: Mutex<bool>,
@@ -127,35 +140,35 @@ struct Inside {
 
 impl Region {
     /// Serves this world on a free loopback port.
-    pub fn start(mut world: World) -> Region {
+    pub fn start(world: World) -> Region {
         let server = tiny_http::Server::http("127.0.0.1:0").expect("a free loopback port");
         let address = server.server_addr().to_ip().expect("an IP listener");
-        let door = Door::open(address).expect("a free loopback port");
-        let url = format!("http://{}", door.address);
-        if world.sns.url.is_empty() {
-            world.sns.url.clone_from(&url);
-        }
         let inside = Arc::new(Inside {
             world: Mutex::new(world),
+            changed: Condvar::new(),
             seen: Mutex::default(),
             stop: Mutex::new(false),
             stopped: Condvar::new(),
             slow: Mutex::default(),
             deliverer: OnceLock::new(),
         });
+        let waking = Arc::clone(&inside);
+        let door = Door::open(address, move || waking.wake()).expect("a free loopback port");
+        let url = format!("http://{}", door.address);
+        inside.name_urls(&url);
         let mut region = Region {
             url,
             inside,
             server: Arc::new(server),
-            door: Arc::new(Mutex::new(door)),
+            door,
             workers: Vec::new(),
         };
         for n in 0..WORKERS {
             let inside = Arc::clone(&region.inside);
-            let (server, door) = (Arc::clone(&region.server), Arc::clone(&region.door));
+            let (server, clients) = (Arc::clone(&region.server), region.door.clients());
             let worker = Builder::new().name(format!("region-{n}")).spawn(move || {
                 while let Ok(request) = server.recv() {
-                    inside.serve(request, &door);
+                    inside.serve(request, &clients);
                 }
             });
             region.workers.push(worker.expect("a thread"));
@@ -170,7 +183,12 @@ impl Region {
 
     /// Changes the world between two requests.
     pub fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
-        change(&mut lock(&self.inside.world))
+        let mut world = lock(&self.inside.world);
+        let changed = change(&mut world);
+        world.sqs.settle(Instant::now());
+        drop(world);
+        self.inside.changed.notify_all();
+        changed
     }
 
     /// What brings SNS's messages to their endpoints.
@@ -194,7 +212,8 @@ impl Drop for Region {
     fn drop(&mut self) {
         *lock(&self.inside.stop) = true;
         self.inside.stopped.notify_all();
-        lock(&self.door).close();
+        self.inside.wake();
+        self.door.close();
         for _ in &self.workers {
             self.server.unblock();
         }
@@ -206,29 +225,36 @@ impl Drop for Region {
 }
 
 impl Inside {
-    fn serve(self: &Arc<Inside>, mut incoming: tiny_http::Request, door: &Arc<Mutex<Door>>) {
+    fn serve(self: &Arc<Inside>, mut incoming: tiny_http::Request, clients: &Clients) {
         let Ok(request) = read(&mut incoming) else {
             return;
         };
-        let writer = incoming.into_writer();
-        let (answer, fault, date, latency) = self.answer(&request);
-        let head = head(&answer, &date);
-        let sending = Sending {
+        let mut sending = Sending {
             inside: Arc::clone(self),
-            door: Arc::clone(door),
+            clients: clients.clone(),
             port: request.port,
-            writer,
-            head,
-            body: answer.body,
+            writer: incoming.into_writer(),
         };
-        if fault.is_none() && latency.is_zero() {
-            let _ = sending.whole();
+        if request.path == door::KNOCK {
+            let writer = &mut sending.writer;
+            let _ = writer.write_all(door::HEARD).and_then(|()| writer.flush());
+            return;
+        }
+        let mut seen = Seen::default();
+        let reply = self.answer(&request, &mut seen);
+        let plain = |reply: &Reply| reply.fault.is_none() && reply.latency.is_zero();
+        if let Some(reply) = reply.as_ref().filter(|reply| plain(reply)) {
+            let _ = sending.whole(reply);
             return;
         }
         // Whatever takes its time has a thread, so that it holds up no other request.
         let slow = Builder::new().name("region-slow".into()).spawn(move || {
-            if !sending.inside.pause(latency) {
-                let _ = sending.faulty(fault.as_ref());
+            let (inside, clients) = (&sending.inside, &sending.clients);
+            let reply = reply.or_else(|| inside.poll(&request, &mut seen, clients));
+            if let Some(reply) = reply
+                && !inside.pause(reply.latency)
+            {
+                let _ = sending.faulty(&reply);
             }
         });
         let mut threads = lock(&self.slow);
@@ -236,47 +262,95 @@ impl Inside {
         threads.extend(slow);
     }
 
-    /// The answer, the fault of its delivery, the region's date, and how long it takes.
-    fn answer(&self, request: &Request) -> (Answer, Option<Fault>, String, Duration) {
+    /// The answer; `None` when the request waits for a message.
+    fn answer(&self, request: &Request, seen: &mut Seen) -> Option<Reply> {
         let mut world = lock(&self.world);
-        let mut seen = Seen {
-            at_ms: world.now_ms(),
-            ..Seen::default()
-        };
-        let mut answer = match route(&world, request, &mut seen) {
-            Ok(answer) => answer,
-            Err(refusal) => {
-                seen.error = Some(refusal.code.clone());
-                refusal.answer(&seen.service)
-            }
-        };
+        world.sqs.settle(Instant::now());
+        seen.at_ms = world.now_ms();
+        let answer = route(&world, request, seen);
+        let waits = answer.is_ok() && sqs::api::wait(seen).is_some();
+        if waits && !world.faults.has(&action(seen)) {
+            return None;
+        }
+        Some(self.conclude(&mut world, request, seen, answer))
+    }
+
+    /// The answer as it goes out. Unless a fault stands in its place, what was asked for is
+    /// done now.
+    fn conclude(
+        &self,
+        world: &mut World,
+        request: &Request,
+        seen: &mut Seen,
+        answer: Result<Answer, Refusal>,
+    ) -> Reply {
+        let mut answer = answer.unwrap_or_else(|refusal| {
+            seen.error = Some(refusal.code.clone());
+            refusal.answer(&seen.service)
+        });
         // A request that AWS would refuse is refused whatever else is planned.
         let planned = match seen.error {
-            None => world.faults.take(&action(&seen)),
+            None => world.faults.take(&action(seen)),
             Some(_) => None,
         };
         seen.fault = planned.as_ref().map(|f| format!("{f:?}"));
         let faulty = planned
             .as_ref()
             .and_then(|f| f.answer(&seen.service, &answer));
-        if seen.service == "sns" && seen.error.is_none() && faulty.is_none() {
-            let message = sns::api::carry_out(&mut world, request, &seen);
-            if let Some(message) = message {
-                self.deliverer(world.sns.threads).deliver(message);
-            }
+        if seen.error.is_none() && faulty.is_none() {
+            self.carry_out(world, request, seen);
+        } else {
+            seen.messages.clear();
         }
-        let in_delivery = planned.filter(|_| faulty.is_none());
+        let fault = planned.filter(|_| faulty.is_none());
         if let Some(faulty) = faulty {
             answer = faulty;
         }
         seen.status = answer.status;
-        let date = http_date(seen.at_ms);
         let mut log = lock(&self.seen);
         if log.len() == SEEN_MAX {
             log.pop_front();
         }
-        log.push_back(seen);
-        (answer, in_delivery, date, world.latency)
+        log.push_back(seen.clone());
+        Reply {
+            answer,
+            fault,
+            date: http_date(world.now_ms()),
+            latency: world.latency,
+        }
+    }
+
+    fn carry_out(&self, world: &mut World, request: &Request, seen: &Seen) {
+        match seen.service.as_str() {
+            "sns" => {
+                if let Some(message) = sns::api::carry_out(world, request, seen) {
+                    self.deliverer(world.sns.threads).deliver(message);
+                }
+            }
+            "sqs" => {
+                sqs::api::carry_out(world, request, seen);
+                self.changed.notify_all();
+            }
+            _ => {}
+        }
+    }
+
+    /// The URLs that stand in messages and in answers, where the test has named none.
+    fn name_urls(&self, url: &str) {
+        let mut world = lock(&self.world);
+        let World { sns, sqs, .. } = &mut *world;
+        for of in [&mut sns.url, &mut sqs.url] {
+            if of.is_empty() {
+                url.clone_into(of);
+            }
+        }
+    }
+
+    /// Has all long polls look again.
+    fn wake(&self) {
+        // Whoever looks has the world locked until it waits, and misses nothing.
+        drop(lock(&self.world));
+        self.changed.notify_all();
     }
 
     fn deliverer(&self, threads: usize) -> &Deliverer {
@@ -301,11 +375,14 @@ fn route(world: &World, request: &Request, seen: &mut Seen) -> Result<Answer, Re
     }
     let target = request.header("x-amz-target");
     let (service, operation) = match target {
-        Some(target) => ("monitoring", target.rsplit('.').next().unwrap_or_default()),
+        Some(target) => target_operation(target),
         None => rest_operation(request),
     };
     seen.service = service.to_owned();
     seen.operation = operation.to_owned();
+    if service == "sqs" {
+        seen.queue = sqs::api::queue_name(request);
+    }
     authenticate(world, request, seen)?;
     if world.absent.contains(&seen.service) {
         let text = "The AWS Access Key Id needs a subscription for the service";
@@ -316,7 +393,16 @@ fn route(world: &World, request: &Request, seen: &mut Seen) -> Result<Answer, Re
         "monitoring" => cloudwatch::serve(world, request, seen),
         "mediapackagev2" => mediapackage_v2::serve(world, request, seen),
         "mediapackage-vod" => vod::serve(world, request, seen),
+        "sqs" => sqs::api::serve(world, request, seen),
         _ => mediapackage::serve(world, request, seen),
+    }
+}
+
+/// The service and operation that `X-Amz-Target` names.
+fn target_operation(target: &str) -> (&'static str, &str) {
+    match target.strip_prefix(sqs::api::TARGET) {
+        Some(operation) => ("sqs", operation),
+        None => ("monitoring", target.rsplit('.').next().unwrap_or_default()),
     }
 }
 
@@ -355,13 +441,29 @@ pub fn authenticate(world: &World, request: &Request, seen: &mut Seen) -> Result
 }
 
 fn allowed(world: &World, seen: &Seen) -> Result<(), Refusal> {
-    let action = action(seen);
-    if !world.denied.iter().any(|denied| covers(denied, &action)) {
+    let is_sqs = seen.service == "sqs";
+    let (permission, resource) = match is_sqs {
+        true => {
+            let permission = sqs::api::permission(&seen.operation);
+            (format!("sqs:{permission}"), world.queue_arn(&seen.queue))
+        }
+        false => (action(seen), String::from("*")),
+    };
+    if !world
+        .denied
+        .iter()
+        .any(|denied| covers(denied, &permission))
+    {
         return Ok(());
     }
+    // SQS, and nobody else, writes the action in small letters.
+    let action = match is_sqs {
+        true => permission.to_ascii_lowercase(),
+        false => permission,
+    };
     let text = format!(
         "User: arn:aws:iam::{ACCOUNT}:user/edge is not authorized to perform: {action} on \
-         resource: * because no identity-based policy allows the {action} action"
+         resource: {resource} because no identity-based policy allows the {action} action"
     );
     Err(Refusal::new(403, "AccessDeniedException", &text))
 }
@@ -373,78 +475,6 @@ fn action(seen: &Seen) -> String {
         service => service,
     };
     format!("{prefix}:{}", seen.operation)
-}
-
-/// An answer on its way to the client.
-struct Sending {
-    inside: Arc<Inside>,
-    door: Arc<Mutex<Door>>,
-    port: u16,
-    writer: Box<dyn Write + Send>,
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Sending {
-    fn whole(mut self) -> io::Result<()> {
-        // In one piece: a second one would wait for the acknowledgement of the first.
-        self.writer
-            .write_all(&[self.head.as_bytes(), &self.body].concat())?;
-        self.writer.flush()
-    }
-
-    fn faulty(mut self, fault: Option<&Fault>) -> io::Result<()> {
-        match fault {
-            Some(Fault::Truncated) => {
-                self.writer.write_all(self.head.as_bytes())?;
-                self.writer.write_all(&self.body[..self.body.len() / 2])?;
-                self.writer.flush()?;
-                self.end();
-                Ok(())
-            }
-            Some(Fault::Drop) => {
-                self.end();
-                Ok(())
-            }
-            Some(Fault::Stall) => {
-                self.inside.pause(Duration::MAX);
-                Ok(())
-            }
-            Some(Fault::Endless) => self.endless(),
-            Some(Fault::Drip) => self.drip(),
-            _ => self.whole(),
-        }
-    }
-
-    fn endless(mut self) -> io::Result<()> {
-        let piece = "{\"id\":\"more\"},".repeat(256);
-        let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
-                    Transfer-Encoding: chunked\r\n\r\n1\r\n[\r\n";
-        self.writer.write_all(head.as_bytes())?;
-        loop {
-            // Ends when the client has enough: the door closes and this fails.
-            self.writer.write_all(chunk.as_bytes())?;
-        }
-    }
-
-    fn drip(mut self) -> io::Result<()> {
-        let bytes = [self.head.as_bytes(), &self.body].concat();
-        for byte in bytes {
-            self.writer.write_all(&[byte])?;
-            self.writer.flush()?;
-            if self.inside.pause(Duration::from_secs(1)) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Closes the connection behind what was written.
-    fn end(self) {
-        drop(self.writer);
-        lock(&self.door).end(self.port);
-    }
 }
 
 fn read(incoming: &mut tiny_http::Request) -> io::Result<Request> {
@@ -466,15 +496,6 @@ fn read(incoming: &mut tiny_http::Request) -> io::Result<Request> {
         body,
         port: incoming.remote_addr().map_or(0, |a| a.port()),
     })
-}
-
-fn head(answer: &Answer, date: &str) -> String {
-    let mut head = format!("HTTP/1.1 {} Simulated\r\nDate: {date}\r\n", answer.status);
-    for (name, value) in &answer.headers {
-        let _ = write!(head, "{name}: {value}\r\n");
-    }
-    let _ = write!(head, "Content-Length: {}\r\n\r\n", answer.body.len());
-    head
 }
 
 /// `Sun, 22 Nov 2026 10:00:00 GMT` (RFC 9110 section 5.6.7).

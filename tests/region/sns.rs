@@ -1,4 +1,5 @@
-//! SNS: topics, subscriptions over HTTP, signed messages and their delivery.
+//! SNS: topics, subscriptions of HTTP endpoints and of queues, signed messages and their
+//! delivery.
 //!
 //! ```ignore
 //! let topic = region.sns().topic("alarms");
@@ -14,12 +15,14 @@ pub mod api;
 pub mod deliverer;
 pub mod events;
 pub mod json;
+pub mod lists;
 pub mod post;
 pub mod signing;
 
 use std::sync::Arc;
 
 use super::server::Region;
+use super::sqs::name_of;
 use super::world::{ACCOUNT, World, guid};
 
 use deliverer::{Deliverer, Delivery, Policy};
@@ -31,6 +34,8 @@ pub const TOKEN: &str = "2336412f37fb5eedf00d5eedf00d5eed";
 pub const UNSUBSCRIBE: &str = "Action=Unsubscribe";
 /// Messages that are delivered at a time.
 const THREADS: usize = 4;
+/// Subscriptions on a page of `ListSubscriptionsByTopic`.
+const PAGE: usize = 100;
 
 /// SNS as AWS holds it.
 pub struct Sns {
@@ -44,6 +49,8 @@ pub struct Sns {
     pub policy: Arc<Policy>,
     /// How many are delivered at a time; counts when the first one is sent.
     pub threads: usize,
+    /// Subscriptions on a page of a list.
+    pub page: usize,
     rotations: usize,
 }
 
@@ -67,21 +74,33 @@ pub enum State {
     Ended,
 }
 
-/// A subscription of an HTTP endpoint.
+/// A subscription.
 #[derive(Clone, Debug)]
 pub struct Subscription {
     /// ARN that it has once it is confirmed.
     pub arn: String,
     /// ARN of its topic.
     pub topic_arn: String,
-    /// URL that messages are posted to.
+    /// URL that messages are posted to, or ARN of the queue that they are put into.
     pub endpoint: String,
+    /// Its attribute `RawMessageDelivery`: a queue gets the bare message.
+    pub raw: bool,
     /// The token of the latest confirmation message. It is good once.
     pub token: String,
     /// How far it is.
     pub state: State,
     /// Only a signed `Unsubscribe` ends it.
     pub authenticate_on_unsubscribe: bool,
+}
+
+impl Subscription {
+    /// `sqs`, `http` or `https`.
+    pub fn protocol(&self) -> &str {
+        match self.endpoint.split(':').next() {
+            Some("arn") => "sqs",
+            scheme => scheme.unwrap_or_default(),
+        }
+    }
 }
 
 impl Default for Sns {
@@ -92,6 +111,7 @@ impl Default for Sns {
             subscriptions: Vec::new(),
             policy: Arc::default(),
             threads: THREADS,
+            page: PAGE,
             rotations: 0,
         }
     }
@@ -195,14 +215,27 @@ impl World {
         }
     }
 
-    /// Ends a subscription as a visit of its `UnsubscribeURL` does.
+    fn put_into_queue(&mut self, subscription: &Subscription, fields: &Fields) {
+        let queue_arn = &subscription.endpoint;
+        if self.sqs.find(name_of(queue_arn)).is_some() {
+            let body = match subscription.raw {
+                true => fields.message.clone(),
+                false => fields.sign().body,
+            };
+            self.send_message(queue_arn, &body);
+        }
+    }
+
+    /// Ends a subscription as a visit of its `UnsubscribeURL` does: what its endpoint is told,
+    /// if it can be told. Nothing happens when it is not confirmed.
     fn end_subscription(&mut self, arn: &str) -> Option<Delivery> {
         let mut all = self.sns.subscriptions.iter_mut();
         let subscription = all.find(|s| s.arn == arn && s.state == State::Confirmed)?;
         subscription.state = State::Ended;
         subscription.token = token();
         let ended = subscription.clone();
-        Some(self.confirmation(Kind::UnsubscribeConfirmation, &ended))
+        let is_told = ended.protocol() != "sqs";
+        is_told.then(|| self.confirmation(Kind::UnsubscribeConfirmation, &ended))
     }
 }
 
@@ -286,6 +319,27 @@ impl Service<'_> {
             .edit(|w| new_subscription(w, topic_arn, endpoint, State::Confirmed).arn)
     }
 
+    /// Subscribes a queue, which needs no confirmation: the ARN of the subscription. With `raw`
+    /// the queue gets bare messages, otherwise what an HTTP endpoint gets.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such queue, or when it is a FIFO queue: topics are not FIFO here.
+    pub fn subscribe_queue(&self, topic_arn: &str, queue_arn: &str, raw: bool) -> String {
+        self.region.edit(|world| {
+            let is_fifo = world.sqs.queue(queue_arn).is_fifo();
+            assert!(
+                !is_fifo,
+                "SNS puts nothing into a FIFO queue from a standard topic"
+            );
+            let arn = new_subscription(world, topic_arn, queue_arn, State::Confirmed).arn;
+            let mut all = world.sns.subscriptions.iter_mut();
+            let subscription = all.find(|s| s.arn == arn).expect("was just made");
+            subscription.raw = raw;
+            arn
+        })
+    }
+
     /// Ends a subscription as a visit of its `UnsubscribeURL` does, and sends the
     /// `UnsubscribeConfirmation`.
     ///
@@ -293,14 +347,20 @@ impl Service<'_> {
     ///
     /// When no confirmed subscription has this ARN.
     pub fn unsubscribe(&self, subscription_arn: &str) {
-        let ended = self
-            .region
-            .edit(|world| world.end_subscription(subscription_arn));
-        let ended = ended.unwrap_or_else(|| panic!("not confirmed: {subscription_arn}"));
-        self.deliverer().deliver(ended);
+        let ended = self.region.edit(|world| {
+            let mut all = world.sns.subscriptions.iter();
+            let found = all.find(|s| s.arn == subscription_arn);
+            let is_confirmed = found.is_some_and(|s| s.state == State::Confirmed);
+            assert!(is_confirmed, "not confirmed: {subscription_arn}");
+            world.end_subscription(subscription_arn)
+        });
+        if let Some(message) = ended {
+            self.deliverer().deliver(message);
+        }
     }
 
-    /// Publishes to all confirmed endpoints of a topic: the id of the message.
+    /// Publishes to all confirmed endpoints and queues of a topic: the id of the message, which
+    /// is the same for all of them. A queue that is gone gets nothing.
     pub fn publish(&self, topic_arn: &str, subject: Option<&str>, message: &str) -> String {
         let (id, deliveries) = self.region.edit(|world| {
             let mut fields = world.sns_fields(Kind::Notification, topic_arn);
@@ -308,11 +368,15 @@ impl Service<'_> {
             fields.message = message.to_owned();
             let all = world.sns.subscriptions.iter();
             let to = all.filter(|s| s.topic_arn == topic_arn && s.state == State::Confirmed);
-            let each = to.map(|subscription| {
+            let to: Vec<Subscription> = to.cloned().collect();
+            let mut deliveries = Vec::new();
+            for subscription in to {
                 fields.subscription_arn.clone_from(&subscription.arn);
-                world.delivery(&subscription.endpoint, fields.sign())
-            });
-            let deliveries: Vec<Delivery> = each.collect();
+                match subscription.protocol() {
+                    "sqs" => world.put_into_queue(&subscription, &fields),
+                    _ => deliveries.push(world.delivery(&subscription.endpoint, fields.sign())),
+                }
+            }
             (fields.message_id, deliveries)
         });
         for delivery in deliveries {
@@ -357,6 +421,7 @@ fn new_subscription(
         arn: before.map_or_else(|| format!("{topic_arn}:{}", uuid()), |s| s.arn),
         topic_arn: topic_arn.to_owned(),
         endpoint: endpoint.to_owned(),
+        raw: false,
         token: token(),
         state,
         authenticate_on_unsubscribe: false,

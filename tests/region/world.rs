@@ -12,6 +12,7 @@ use super::harvest::Job;
 use super::mediapackage_v2::V2;
 use super::series::{Metrics, mix};
 use super::sns::{self, Sns};
+use super::sqs::{self, Sqs};
 use super::vod::Vod;
 
 /// The account that everything belongs to.
@@ -72,6 +73,7 @@ pub const SECRETS: &[&str] = &[
     WHITELIST,
     sns::TOKEN,
     sns::UNSUBSCRIBE,
+    sqs::receipt::RECEIPT,
 ];
 
 /// A region of one account, as AWS holds it.
@@ -102,6 +104,8 @@ pub struct World {
     pub metrics: Metrics,
     /// SNS.
     pub sns: Sns,
+    /// SQS.
+    pub sqs: Sqs,
     /// What stands in the dimensions `Channel` and `OriginEndpoint`.
     pub dimension: Dimension,
     /// How much one page holds.
@@ -310,6 +314,7 @@ impl World {
             alarms: Vec::new(),
             metrics: Metrics::default(),
             sns: Sns::default(),
+            sqs: Sqs::default(),
             dimension: Dimension::Id,
             pages: Pages {
                 inventory: 1000,

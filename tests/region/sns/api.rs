@@ -1,13 +1,15 @@
 //! The query API and the signing certificates, as `POST /` and `GET` of a URL of a message.
+//! Only confirming and ending a subscription needs no signature.
 //!
 //! Source: service model of 2010-03-31; errors as the query protocol writes them.
 
+use super::super::faults::covers;
 use super::super::refusal::Refusal;
 use super::super::server::{Answer, Request, Seen, authenticate};
 use super::super::sigv4::decode;
 use super::super::world::{ACCOUNT, World};
 use super::deliverer::Delivery;
-use super::{State, Subscription};
+use super::{State, Subscription, lists};
 
 const VERSION: &str = "2010-03-31";
 const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
@@ -31,9 +33,10 @@ pub fn serve(world: &World, request: &Request, seen: &mut Seen) -> Result<Answer
     }
     seen.parameters = parameters(request);
     let is_signed = request.header("authorization").is_some();
-    if is_signed {
+    let is_for_anybody = ["ConfirmSubscription", "Unsubscribe"].contains(&&*seen.operation);
+    if is_signed || !is_for_anybody {
         authenticate(world, request, seen).map_err(in_query_words)?;
-        allowed(world, &seen.operation)?;
+        allowed(world, request, &seen.operation)?;
     }
     if parameter(request, "Version").is_some_and(|version| version != VERSION) {
         let text = format!(
@@ -54,6 +57,8 @@ pub fn serve(world: &World, request: &Request, seen: &mut Seen) -> Result<Answer
             to_end(world, request, is_signed)?;
             String::new()
         }
+        "ListSubscriptionsByTopic" => lists::subscriptions(world, request, seen)?,
+        "GetSubscriptionAttributes" => lists::attributes(world, request)?,
         other => {
             let text = format!("Could not find operation {other} for version {VERSION}");
             return Err(Refusal::new(400, "InvalidAction", &text));
@@ -159,7 +164,9 @@ fn to_end<'a>(
     let found = all.find(|s| s.arn == arn && s.state == State::Confirmed);
     let found =
         found.ok_or_else(|| Refusal::new(404, "NotFound", "Subscription does not exist"))?;
-    if found.authenticate_on_unsubscribe && !is_signed {
+    // A queue cannot be told that it may restore what somebody else has ended.
+    let is_for_its_owner = found.authenticate_on_unsubscribe || found.protocol() == "sqs";
+    if is_for_its_owner && !is_signed {
         let text = "The subscription ends by an authenticated request only";
         return Err(Refusal::new(403, "AuthorizationError", text));
     }
@@ -171,28 +178,35 @@ fn authenticates(request: &Request) -> bool {
 }
 
 /// What a policy denies to a key; whoever does not sign has no policy.
-fn allowed(world: &World, operation: &str) -> Result<(), Refusal> {
-    if !world.denied.contains(&format!("sns:{operation}")) {
+fn allowed(world: &World, request: &Request, operation: &str) -> Result<(), Refusal> {
+    let action = format!("sns:{operation}");
+    if !world.denied.iter().any(|denied| covers(denied, &action)) {
         return Ok(());
     }
+    let topic_arn = parameter(request, "TopicArn");
+    let resource = topic_arn.as_deref().unwrap_or("*");
     let text = format!(
         "User: arn:aws:iam::{ACCOUNT}:user/edge is not authorized to perform: SNS:{operation} \
-         on resource: * because no identity-based policy allows the SNS:{operation} action"
+         on resource: {resource} because no identity-based policy allows the SNS:{operation} \
+         action"
     );
     Err(Refusal::new(403, "AuthorizationError", &text))
 }
 
-fn required(request: &Request, name: &str) -> Result<String, Refusal> {
+/// A parameter that must be there.
+pub fn required(request: &Request, name: &str) -> Result<String, Refusal> {
     let given = parameter(request, name).filter(|value| !value.is_empty());
     given.ok_or_else(|| invalid(name))
 }
 
-fn invalid(name: &str) -> Refusal {
+/// A parameter with a wrong value.
+pub fn invalid(name: &str) -> Refusal {
     let text = format!("Invalid parameter: {name}");
     Refusal::new(400, "InvalidParameter", &text)
 }
 
-fn parameter(request: &Request, name: &str) -> Option<String> {
+/// A parameter by its name.
+pub fn parameter(request: &Request, name: &str) -> Option<String> {
     let found = parameters(request).into_iter().find(|(n, _)| n == name);
     found.map(|(_, value)| value)
 }
@@ -230,7 +244,8 @@ fn in_query_words(mut refusal: Refusal) -> Refusal {
     refusal
 }
 
-fn escaped(text: &str) -> String {
+/// Text as it stands in XML.
+pub fn escaped(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
     text.replace('>', "&gt;")
 }
