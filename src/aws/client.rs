@@ -523,3 +523,32 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn stopped() -> Fault {
     Fault::new(FaultKind::Stopped, "stopped before AWS answered", "")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Env, parse};
+
+    #[test]
+    fn sns_is_where_the_config_says_or_where_the_queue_is() {
+        const SQS: &str = "[sqs]\ntopic_arns = [\"arn:aws:sns:eu-west-1:123456789012:a\"]\n\
+                           proxy = \"none\"\nqueue_url = \"";
+        const SNS: &str = "[sns]\ntopic_arns = [\"arn:aws:sns:eu-west-1:123456789012:a\"]\n\
+                           url = \"https://sns.example.net\"\n";
+        let aws = format!("{SQS}https://sqs.eu-west-1.amazonaws.com/123456789012/q\"\n");
+        let mock = format!("{aws}url = \"http://127.0.0.1:5000\"\n");
+        let cases = [
+            ("", None),
+            (SNS, Some("https://sns.example.net")),
+            (&aws, Some("https://sns.eu-west-1.amazonaws.com")),
+            (&mock, Some("http://127.0.0.1:5000")),
+            (&format!("{mock}{SNS}"), Some("https://sns.example.net")),
+        ];
+        for (text, wanted) in cases {
+            let env: Env = [("AWS_REGION", "eu-west-1")].into_iter().collect();
+            let config = parse("x".as_ref(), text, &env).unwrap();
+            let found = where_topics_are(&config).map(|(url, _)| url.text);
+            assert_eq!(found.as_deref(), wanted, "{text}");
+        }
+    }
+}

@@ -41,8 +41,8 @@ const WRONG_RECEIPT: [&str; 3] = [
 /// What the config alone tells.
 pub fn offline<W: Write>(report: &mut Report<W>, config: &Config) {
     if let Some(sqs) = &config.sqs {
-        let topics = sqs.topic_arns.len();
-        let found = format!("{}, for {topics} topics; not tried", sqs.queue_url);
+        let topics = sqs.topic_arns.join(", ");
+        let found = format!("{}, for {topics}; not tried", sqs.queue_url);
         report.note(QUEUE, &found);
     }
 }
@@ -129,8 +129,16 @@ impl<W: Write> Asking<'_, W> {
             };
             self.tell_all(QUEUE, findings::of_queue(&attributes, &around));
             let policy = attributes.policy.as_deref();
-            let arn = arn.as_deref().unwrap_or_default();
-            self.tell_all(POLICY, findings::of_policy(policy, arn, &sqs.topic_arns));
+            match &arn {
+                Some(arn) => {
+                    self.tell_all(POLICY, findings::of_policy(policy, arn, &sqs.topic_arns));
+                }
+                None => self.report.warn(
+                    POLICY,
+                    "not known, since SQS does not tell the queue's ARN",
+                    "",
+                ),
+            }
         }
         self.access(service, sqs, &attributes);
         self.subscriptions(sqs, arn.as_deref());

@@ -56,7 +56,7 @@ pub(super) fn of_queue(queue: &Attributes, around: &Around) -> Vec<Finding> {
         Some(in_flight) if in_flight > 0 && around.nobody_runs => found.push(finding(
             Grade::Warn,
             format!(
-                "about {in_flight} messages are in flight, though no agent of this config runs: \
+                "messages are in flight (about {in_flight}), though no agent of this config runs: \
                  somebody else receives from this queue, or the agent stopped within {} s",
                 HIDDEN.as_secs()
             ),
@@ -70,14 +70,14 @@ pub(super) fn of_queue(queue: &Attributes, around: &Around) -> Vec<Finding> {
 fn summary(queue: &Attributes) -> String {
     let count = |number: Option<u64>| match number {
         Some(number) => format!("about {number}"),
-        None => String::from("an unknown number"),
+        None => String::from("unknown"),
     };
     let name = queue.arn.as_deref().unwrap_or("it");
     let kept = queue
         .retention
         .map(|time| format!(", kept for {}", span(time)));
     format!(
-        "{name} can be reached; {} messages wait, {} are in flight{}",
+        "{name} can be reached; waiting messages: {}, in flight: {}{}",
         count(queue.waiting),
         count(queue.in_flight),
         kept.unwrap_or_default()
@@ -266,7 +266,7 @@ mod tests {
     fn a_good_queue_is_one_line() {
         let found = told(&good(), TOPIC, true);
         let wanted = format!(
-            "{ARN} can be reached; about 3 messages wait, about 0 are in flight, kept for 4 days"
+            "{ARN} can be reached; waiting messages: about 3, in flight: about 0, kept for 4 days"
         );
         assert_eq!(found, [finding(Grade::Ok, wanted, "")]);
     }
