@@ -17,6 +17,12 @@ mod cases;
 mod listener;
 #[path = "check/printed.rs"]
 mod printed;
+#[path = "check/queue.rs"]
+mod queue;
+#[path = "check/queue_cases.rs"]
+mod queue_cases;
+#[path = "check/queue_moto.rs"]
+mod queue_moto;
 
 use std::process::{Command, Stdio};
 

@@ -35,18 +35,29 @@ def dimensions(**named):
     return [{"Name": name, "Value": value} for name, value in named.items()]
 
 
-def make_user(iam):
-    iam.create_user(UserName="agent")
-    actions = ["mediapackage:List*", "mediapackagev2:List*", "mediapackagev2:Get*"]
-    actions += ["monitoring:*", "cloudwatch:*", "sns:*", "sqs:*", "sts:*"]
+def make_user(iam, name, actions):
+    iam.create_user(UserName=name)
     policy = {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Resource": "*", "Action": actions}],
     }
     iam.put_user_policy(
-        UserName="agent", PolicyName="agent", PolicyDocument=json.dumps(policy)
+        UserName=name, PolicyName=name, PolicyDocument=json.dumps(policy)
     )
-    return iam.create_access_key(UserName="agent")["AccessKey"]
+    return iam.create_access_key(UserName=name)["AccessKey"]
+
+
+def make_agent(iam):
+    actions = ["mediapackage:List*", "mediapackagev2:List*", "mediapackagev2:Get*"]
+    actions += ["monitoring:*", "cloudwatch:*", "sns:*", "sqs:*", "sts:*"]
+    return make_user(iam, "agent", actions)
+
+
+def make_narrow_user(iam):
+    """Somebody who may read what is in a queue, and neither look at it nor delete."""
+    actions = ["mediapackage:List*", "monitoring:*", "sqs:ReceiveMessage"]
+    key = make_user(iam, "narrow", actions)
+    return [key["AccessKeyId"], key["SecretAccessKey"]]
 
 
 def make_inventory(mediapackage, region):
@@ -156,6 +167,18 @@ def make_alarms(cloudwatch):
     return states
 
 
+def policy_for(queue, topic):
+    """Lets the topic send to the queue, and nobody else."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 def make_push(sqs, sns):
     """A topic with two queues: one gets SNS's envelopes, the other bare messages."""
     topic = sns.create_topic(Name="mediapackage")["TopicArn"]
@@ -165,10 +188,14 @@ def make_push(sqs, sns):
         attributes = sqs.get_queue_attributes(
             QueueUrl=urls[name], AttributeNames=["QueueArn"]
         )
+        arn = attributes["Attributes"]["QueueArn"]
+        sqs.set_queue_attributes(
+            QueueUrl=urls[name], Attributes={"Policy": policy_for(arn, topic)}
+        )
         sns.subscribe(
             TopicArn=topic,
             Protocol="sqs",
-            Endpoint=attributes["Attributes"]["QueueArn"],
+            Endpoint=arn,
             Attributes={"RawMessageDelivery": raw} if raw == "true" else {},
         )
     return {
@@ -184,13 +211,15 @@ def main():
     parser.add_argument("--region", required=True)
     options = parser.parse_args()
 
-    key = make_user(client("iam", options))
+    iam = client("iam", options)
+    key = make_agent(iam)
     mediapackage = client("mediapackage", options)
     make_inventory(mediapackage, options.region)
     cloudwatch = client("cloudwatch", options)
     made = {
         "access_key": key["AccessKeyId"],
         "secret_key": key["SecretAccessKey"],
+        "narrow": make_narrow_user(iam),
         "channels": [c["Id"] for c in mediapackage.list_channels()["Channels"]],
         "endpoints": [
             e["Id"] for e in mediapackage.list_origin_endpoints()["OriginEndpoints"]

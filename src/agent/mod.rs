@@ -70,7 +70,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     let settings = Settings {
         topic_arns: config.topic_arns(),
         listens: sns.is_some(),
-        queue: sqs.is_some(),
+        queue_url: sqs.map(|sqs| sqs.queue_url.clone()),
         ..settings(&config, Some(state_dir.agent_id().to_owned()), take_over)
     };
     let names = Names::new(&settings.base_topic, &settings.instance);
@@ -147,7 +147,7 @@ fn settings(config: &Config, agent_id: Option<String>, take_over: bool) -> Setti
         detail_tries: DETAIL_TRIES,
         topic_arns: Vec::new(),
         listens: false,
-        queue: false,
+        queue_url: None,
         inventory_interval: mp.interval,
         alarms_interval: cw.alarms_interval,
         publishes_per_second_max: config.mqtt.max_publishes_per_second,

@@ -17,7 +17,7 @@ use super::retry::{self, Hint, Quota, Retry};
 use super::sign::{Scope, sign};
 use super::stop::Stop;
 use super::transport::{self, Limits};
-use crate::config::{Config, Proxy, ServiceUrl};
+use crate::config::{Config, Proxy, ServiceUrl, region};
 use crate::state::apis::is_not_had;
 use crate::state::fault::{Fault, FaultKind};
 
@@ -34,7 +34,7 @@ pub struct Clients {
     pub vod: Option<Service>,
     /// CloudWatch.
     pub cloudwatch: Service,
-    /// SNS, where the config has it.
+    /// SNS, where the config has it, or a queue that it delivers to.
     pub sns: Option<Service>,
     /// SQS, where the config has it.
     pub sqs: Option<Service>,
@@ -112,8 +112,8 @@ impl Clients {
         let vod = || service("MediaPackage VOD", vod, vod, &mp.vod_url, &mp.proxy);
         let vod = mp.apis.vod.then(vod).transpose()?;
         let cloudwatch = service("CloudWatch", "monitoring", "cloudwatch", &cw.url, &cw.proxy)?;
-        let sns = config.sns.as_ref();
-        let sns = sns.map(|sns| service("SNS", "sns", "sns", &sns.url, &sns.proxy));
+        let sns = where_topics_are(config);
+        let sns = sns.map(|(url, proxy)| service("SNS", "sns", "sns", &url, proxy));
         let sqs = config.sqs.as_ref();
         let sqs = sqs.map(|sqs| service("SQS", "sqs", "sqs", &sqs.url, &sqs.proxy));
         Ok(Clients {
@@ -144,6 +144,21 @@ impl Clients {
             agent.clone().shutdown();
         }
     }
+}
+
+/// The listener asks SNS for certificates and confirmations, and `check` whether the queue is
+/// subscribed. Without `[sns]` nothing says where SNS is: it has its usual name then, or, beside an
+/// SQS on this machine, the same origin, since a mock server has all services on one port.
+fn where_topics_are(config: &Config) -> Option<(ServiceUrl, &Proxy)> {
+    if let Some(sns) = &config.sns {
+        return Some((sns.url.clone(), &sns.proxy));
+    }
+    let sqs = config.sqs.as_ref()?;
+    let url = match sqs.url.loopback {
+        true => sqs.url.clone(),
+        false => region::service_url("sns", &config.region),
+    };
+    Some((url, &sqs.proxy))
 }
 
 /// What all services have in common.
@@ -507,4 +522,33 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 fn stopped() -> Fault {
     Fault::new(FaultKind::Stopped, "stopped before AWS answered", "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Env, parse};
+
+    #[test]
+    fn sns_is_where_the_config_says_or_where_the_queue_is() {
+        const SQS: &str = "[sqs]\ntopic_arns = [\"arn:aws:sns:eu-west-1:123456789012:a\"]\n\
+                           proxy = \"none\"\nqueue_url = \"";
+        const SNS: &str = "[sns]\ntopic_arns = [\"arn:aws:sns:eu-west-1:123456789012:a\"]\n\
+                           url = \"https://sns.example.net\"\n";
+        let aws = format!("{SQS}https://sqs.eu-west-1.amazonaws.com/123456789012/q\"\n");
+        let mock = format!("{aws}url = \"http://127.0.0.1:5000\"\n");
+        let cases = [
+            ("", None),
+            (SNS, Some("https://sns.example.net")),
+            (&aws, Some("https://sns.eu-west-1.amazonaws.com")),
+            (&mock, Some("http://127.0.0.1:5000")),
+            (&format!("{mock}{SNS}"), Some("https://sns.example.net")),
+        ];
+        for (text, wanted) in cases {
+            let env: Env = [("AWS_REGION", "eu-west-1")].into_iter().collect();
+            let config = parse("x".as_ref(), text, &env).unwrap();
+            let found = where_topics_are(&config).map(|(url, _)| url.text);
+            assert_eq!(found.as_deref(), wanted, "{text}");
+        }
+    }
 }

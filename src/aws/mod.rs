@@ -1,6 +1,6 @@
 //! AWS as the agent sees it: requests and parsing are pure (`mediapackage`, `mediapackage_v2`,
-//! `harvest`, `vod`, `cloudwatch`, `sqs`), the connection, signing and credentials touch the world
-//! (`client`, `credentials`).
+//! `harvest`, `vod`, `cloudwatch`, `sqs`, `subscriptions`), the connection, signing and
+//! credentials touch the world (`client`, `credentials`).
 
 mod answer;
 mod call;
@@ -18,6 +18,7 @@ mod sign;
 pub mod sns;
 pub mod sqs;
 pub mod stop;
+pub mod subscriptions;
 mod transport;
 pub mod vod;
 

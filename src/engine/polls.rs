@@ -62,12 +62,12 @@ impl Polls {
             catching_up: false,
             list_fault: None,
             listens: settings.listens,
-            queue: settings.queue,
+            queue: settings.queue_url.is_some(),
             forecast: super::meter::Pace {
                 metrics_interval: wish.metrics_interval,
                 list_interval: LIST_INTERVAL.max(wish.metrics_interval),
                 alarms_interval: settings.alarms_interval,
-                queue_interval: if settings.queue {
+                queue_interval: if settings.queue_url.is_some() {
                     LONG_POLL
                 } else {
                     Duration::ZERO

@@ -28,8 +28,8 @@ pub struct Settings {
     pub topic_arns: Vec<String>,
     /// Whether there is a listener for SNS.
     pub listens: bool,
-    /// Whether there is a queue to take messages from.
-    pub queue: bool,
+    /// The queue that messages are taken from.
+    pub queue_url: Option<String>,
     /// Time between two inventory polls.
     pub inventory_interval: Duration,
     /// Time between two alarm polls.

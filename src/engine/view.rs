@@ -305,6 +305,7 @@ impl Engine {
             agent_id: self.settings.agent_id.as_deref(),
             account_id: self.account_id().or(self.ownership.account_id.as_deref()),
             region: &self.settings.region,
+            queue_url: self.settings.queue_url.as_deref(),
             health,
             reasons,
             sources: &self.told.sources,

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use rumqttc::mqttbytes::v4::SubscribeReasonCode;
 use rumqttc::{
     Client, Connection, Event, Packet, PublishOptions, QoS, RecvTimeoutError, SubscribeFilter,
 };
@@ -36,6 +37,8 @@ const WHOLE: [&str; 7] = [
     "+",
     "#",
 ];
+/// What an instance says of itself.
+const OF_AN_INSTANCE: [&str; 2] = ["status", "agent"];
 /// Expected topics asked for by name in one packet.
 const NAMES_A_PACKET_MAX: usize = 100;
 /// Topics read at the most; more than any region has, and few enough to hold.
@@ -63,21 +66,8 @@ pub fn read(
     request: StoreRequest,
     stop: &Stop,
 ) -> Result<Store, String> {
-    let (client, connection) = connected(link)?;
-    let mut reading = Reading {
-        prefix,
-        link,
-        client,
-        connection,
-        stop,
-        give_up_at: Instant::now() + READ_MAX,
-        quiet: quiet(request.at_start, link.here),
-        seen: HashSet::new(),
-        store: Store {
-            complete: true,
-            ..Store::default()
-        },
-    };
+    let quiet = quiet(request.at_start, link.here);
+    let mut reading = Reading::begin(link, Scope::Below(prefix), quiet, stop)?;
     let pieces: &[&str] = if request.at_start { &AT_START } else { &WHOLE };
     for piece in pieces {
         reading.piece(vec![format!("{prefix}{piece}")])?;
@@ -87,9 +77,25 @@ pub fn read(
     for names in missing.chunks(NAMES_A_PACKET_MAX) {
         reading.piece(names.to_vec())?;
     }
-    let _ = reading.client.try_disconnect_now();
-    let _ = reading.connection.recv_timeout(STOP_CHECK_INTERVAL);
-    Ok(reading.store)
+    Ok(reading.end())
+}
+
+/// Reads what every instance below `base_topic`, and below any base topic of one level, says of
+/// itself: `agent` and `status`.
+///
+/// # Errors
+///
+/// As [`read`], and when the broker does not let us read them below `base_topic`.
+pub fn read_neighbours(link: &Link, base_topic: &str, stop: &Stop) -> Result<Store, String> {
+    let mut reading = Reading::begin(link, Scope::Neighbours, QUIET, stop)?;
+    let filters = |base: &str| OF_AN_INSTANCE.map(|name| format!("{base}/+/{name}")).into();
+    reading.piece(filters(base_topic))?;
+    if reading.refused {
+        return Err(format!("the broker does not let us read {base_topic}/+"));
+    }
+    // Elsewhere we may have no business: what was read counts all the same.
+    let _ = reading.piece(filters("+"));
+    Ok(reading.end())
 }
 
 /// Opens a session. It is awaited whole: to cut it short would begin it anew each time.
@@ -113,8 +119,30 @@ fn connected(link: &Link) -> Result<(Client, Connection), String> {
     }
 }
 
+/// Whose topics are read.
+#[derive(Clone, Copy)]
+enum Scope<'a> {
+    /// Our own.
+    Below(&'a str),
+    /// What instances say of themselves, told by the last level.
+    Neighbours,
+}
+
+impl Scope<'_> {
+    /// The part of a topic that tells what it holds.
+    fn below(self, topic: &str) -> Option<&str> {
+        match self {
+            // A filter with `#` takes in the level above, which is not ours; nor are the commands.
+            Scope::Below(prefix) => topic
+                .strip_prefix(prefix)
+                .filter(|below| !below.starts_with("command/")),
+            Scope::Neighbours => topic.rsplit('/').next(),
+        }
+    }
+}
+
 struct Reading<'a> {
-    prefix: &'a str,
+    scope: Scope<'a>,
     link: &'a Link,
     client: Client,
     connection: Connection,
@@ -122,10 +150,42 @@ struct Reading<'a> {
     give_up_at: Instant,
     quiet: Duration,
     seen: HashSet<Box<str>>,
+    /// The broker has refused a subscription.
+    refused: bool,
     store: Store,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn begin(
+        link: &'a Link,
+        scope: Scope<'a>,
+        quiet: Duration,
+        stop: &'a Stop,
+    ) -> Result<Reading<'a>, String> {
+        let (client, connection) = connected(link)?;
+        Ok(Reading {
+            scope,
+            link,
+            client,
+            connection,
+            stop,
+            give_up_at: Instant::now() + READ_MAX,
+            quiet,
+            seen: HashSet::new(),
+            refused: false,
+            store: Store {
+                complete: true,
+                ..Store::default()
+            },
+        })
+    }
+
+    fn end(mut self) -> Store {
+        let _ = self.client.try_disconnect_now();
+        let _ = self.connection.recv_timeout(STOP_CHECK_INTERVAL);
+        self.store
+    }
+
     /// Subscribes and takes what comes, until it is acknowledged and quiet.
     fn piece(&mut self, filters: Vec<String>) -> Result<(), String> {
         let filters = filters
@@ -161,7 +221,10 @@ impl Reading<'_> {
             {
                 Ok(Ok(Event::Incoming(packet))) => {
                     last_news = Instant::now();
-                    acknowledged |= matches!(packet, Packet::SubAck(_));
+                    if let Packet::SubAck(ack) = &packet {
+                        acknowledged = true;
+                        self.refused |= ack.return_codes.contains(&SubscribeReasonCode::Failure);
+                    }
                     self.take(packet);
                 }
                 Ok(Ok(_)) | Err(RecvTimeoutError::Timeout { .. }) => {}
@@ -176,9 +239,7 @@ impl Reading<'_> {
             return;
         };
         let topic = String::from_utf8_lossy(&publish.topic);
-        // A filter with `#` takes in the level above, which is not ours; nor are the commands.
-        let ours = topic.strip_prefix(self.prefix);
-        let Some(below) = ours.filter(|below| !below.starts_with("command/")) else {
+        let Some(below) = self.scope.below(&topic) else {
             return;
         };
         if !publish.retain || !self.seen.insert(topic.as_ref().into()) {

@@ -50,6 +50,8 @@ pub struct Owner {
     pub agent_id: Option<String>,
     /// The AWS account.
     pub account_id: Option<String>,
+    /// The queue that its agent takes messages from.
+    pub queue: Option<String>,
 }
 
 /// Reads one retained message; `topic` is the part below our prefix.

@@ -63,6 +63,8 @@ pub struct Agent<'a> {
     pub account_id: Option<&'a str>,
     /// The region.
     pub region: &'a str,
+    /// The queue that messages are taken from.
+    pub queue_url: Option<&'a str>,
     /// How it does.
     pub health: AgentHealth,
     /// Why, in words.
@@ -91,6 +93,7 @@ pub fn agent(agent: &Agent) -> String {
         agent_id: Option<&'a str>,
         account_id: Option<&'a str>,
         region: &'a str,
+        queue: Option<&'a str>,
         health: &'a str,
         reasons: &'a [String],
         sources: BTreeMap<&'static str, Row>,
@@ -114,6 +117,7 @@ pub fn agent(agent: &Agent) -> String {
         agent_id: agent.agent_id,
         account_id: agent.account_id,
         region: agent.region,
+        queue: agent.queue_url,
         health: agent.health.as_str(),
         reasons: &agent.reasons,
         sources: agent

@@ -74,6 +74,7 @@ pub fn check<W: Write>(
     };
     asking.mediapackage(&mut picture);
     asking.cloudwatch(&mut picture);
+    asking.queue(&picture);
     if !stop.requested() {
         asking.conclude(&picture);
     }
@@ -149,6 +150,13 @@ impl<W: Write> Asking<'_, W> {
         }
     }
 
+    /// Another host may be reached another way.
+    pub(super) fn reach_another_host(&mut self) {
+        if self.blocked == Some(FaultKind::Network) {
+            self.blocked = None;
+        }
+    }
+
     pub(super) fn clock(&mut self) {
         const PART: &str = "clock";
         if place::local_clock(self.report) {
@@ -188,10 +196,7 @@ impl<W: Write> Asking<'_, W> {
 
     /// Each call of CloudWatch, so that each permission that is missing is told.
     fn cloudwatch(&mut self, picture: &mut Picture) {
-        if self.blocked == Some(FaultKind::Network) {
-            // Another host, which may be reached another way.
-            self.blocked = None;
-        }
+        self.reach_another_host();
         let config = &self.config.cloudwatch;
         if config.metrics == MetricsLevel::Off {
             self.report

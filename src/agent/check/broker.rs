@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::super::state_dir;
 use super::super::threads::Threads;
 use super::aws::Picture;
+use super::queue::readers;
 use super::report::{Grade, Report};
 use crate::aws::Stop;
 use crate::config::region::{IOT_TOPIC_BYTES_MAX, IOT_TOPIC_SLASHES_MAX, is_iot_host};
@@ -82,6 +83,7 @@ pub fn check<W: Write>(
         }
         visit.leave(report);
         whose(report, config, picture, &visit);
+        readers::check(report, config, stop);
     }
     longest_topic(report, config, &names, picture);
     Ok(())

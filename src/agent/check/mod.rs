@@ -1,8 +1,8 @@
 //! `check`: looks at every part once and says what it finds and what to do about it.
 //!
 //! It takes no lock, keeps no port open and has a client id of its own, so that it may run
-//! beside the agent. Nothing in AWS is changed; at the broker one topic of our own is written
-//! and cleared.
+//! beside the agent. Nothing in AWS is changed, but that a message of the queue counts as received
+//! once more; at the broker one topic of our own is written and cleared.
 
 mod aws;
 mod broker;
@@ -10,6 +10,7 @@ pub mod cost;
 mod listener;
 mod media;
 mod place;
+mod queue;
 mod report;
 
 use std::io::Write;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::super::{clock, state_dir};
+use super::queue;
 use super::report::{Grade, Report};
 use crate::config::{Config, NOT_BUILT};
 
@@ -20,7 +21,6 @@ pub fn config<W: Write>(report: &mut Report<W>, config: &Config) {
     let asked = [
         ("iot credentials", config.iot.is_some()),
         ("assume_role", config.assume_role.is_some()),
-        ("sqs", config.sqs.is_some()),
         ("home_assistant", config.home_assistant.enabled),
         ("flat topics", config.mqtt.flat),
         ("status", config.status.is_some()),
@@ -76,6 +76,7 @@ pub fn offline<W: Write>(report: &mut Report<W>, config: &Config) {
         Some(_) => report.note("credentials", "[credentials] in the config file; not tried"),
         None => report.note("credentials", "the default chain; not tried"),
     }
+    queue::offline(report, config);
     proxies(report, config);
     report.note("network", "AWS and the broker are not tried with --offline");
 }
@@ -103,7 +104,10 @@ pub fn proxies<W: Write>(report: &mut Report<W>, config: &Config) {
     ];
     let sns = config.sns.iter();
     let sns = sns.map(|sns| ("SNS", true, &sns.proxy, &sns.url));
-    let services = services.into_iter().filter(|row| row.1).chain(sns);
+    let sqs = config.sqs.iter();
+    let sqs = sqs.map(|sqs| ("SQS", true, &sqs.proxy, &sqs.url));
+    let services = services.into_iter().filter(|row| row.1);
+    let services = services.chain(sns).chain(sqs);
     for (service, _, proxy, url) in services {
         match crate::aws::way_out(proxy, url) {
             Ok(way) => report.ok("proxy", &format!("{service} is reached {way}")),

@@ -3,6 +3,9 @@
 //!
 //! Source: SQS API reference; botocore sqs/2012-11-05.
 
+pub mod attributes;
+pub mod policy;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};

@@ -183,7 +183,8 @@ impl Engine {
         let is_empty = queue.held.is_empty() && queue.done.is_empty();
         let takes = self.broker.connected && !self.pushes.shelf.has_older();
         // Before the program's own date there is no TLS.
-        let wanted = self.settings.queue && self.stopping.is_none() && !self.polls.clock_was_wrong;
+        let is_asked_for = self.settings.queue_url.is_some() && self.stopping.is_none();
+        let wanted = is_asked_for && !self.polls.clock_was_wrong;
         let begin = match self.is_overview_known() {
             true => self.began,
             false => self.began.after(INVENTORY_WAIT),

@@ -277,7 +277,7 @@ impl Engine {
     }
 
     pub(in crate::engine) fn wants_pushes(&self) -> bool {
-        self.settings.listens || self.settings.queue
+        self.settings.listens || self.settings.queue_url.is_some()
     }
 }
 

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 
 use super::push::{TOPIC, notice, push_notice};
+use super::queue::QUEUE;
 use super::rig::settings;
 use super::*;
 use crate::engine::Settings;
@@ -59,7 +60,7 @@ fn settings_of(seed: u64) -> Settings {
     Settings {
         topic_arns: vec![TOPIC.into()],
         listens: true,
-        queue: true,
+        queue_url: Some(QUEUE.into()),
         // A third of the runs at a limited rate.
         publishes_per_second_max: if seed.is_multiple_of(3) { 20 } else { 0 },
         seed,

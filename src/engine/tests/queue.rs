@@ -10,10 +10,13 @@ use crate::state::alarms::Via;
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::push::{Notice, Reason};
 
+/// Of the config.
+pub const QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/edge";
+
 fn queue_settings() -> Settings {
     Settings {
         topic_arns: vec![TOPIC.into()],
-        queue: true,
+        queue_url: Some(QUEUE.into()),
         ..settings()
     }
 }
@@ -47,6 +50,17 @@ fn sorted(rig: &Rig) -> Vec<u64> {
 
 fn fault(kind: FaultKind) -> Fault {
     Fault::new(kind, "as planned", "")
+}
+
+#[test]
+fn others_are_told_which_queue_it_takes_from() {
+    let mut with = rig();
+    let mut without = Rig::new(settings(), live(&["a"]));
+    with.to(5);
+    without.to(5);
+    assert_eq!(with.json("agent")["queue"], QUEUE);
+    let agent = without.json("agent");
+    assert_eq!(agent.get("queue"), Some(&serde_json::Value::Null));
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub fn settings() -> Settings {
         detail_tries: 3,
         topic_arns: Vec::new(),
         listens: false,
-        queue: false,
+        queue_url: None,
         inventory_interval: seconds(60),
         alarms_interval: seconds(60),
         publishes_per_second_max: 0,
