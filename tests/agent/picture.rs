@@ -34,8 +34,8 @@ const ALARM: &str = "name arn account_id region type state previous_state reason
     actions_enabled actions_suppressed listed source";
 const SUMMARY: &str = "health reasons channels endpoints channels_lost lost alarms_active \
     active egress_bits_per_second updated_at";
-const AGENT: &str = "schema version started_at agent_id account_id region health reasons \
-    sources apis clock_offset_seconds";
+const AGENT: &str = "schema version started_at agent_id account_id region queue health \
+    reasons sources apis clock_offset_seconds";
 const EVENT: &str = "id event_type time source channel_id endpoint_id alarm state \
     previous_state summary detail";
 
