@@ -89,13 +89,13 @@ fn whatever_else_is_served_is_given_up_after_one_attempt() {
         (
             "too long",
             answer("200 OK", "", &long),
-            Answer,
+            FaultKind::TooLarge,
             "more than 16384 bytes",
         ),
         (
             "endless",
             Reply::Endless(endless.into()),
-            Answer,
+            FaultKind::TooLarge,
             "more than 16384 bytes",
         ),
         (
@@ -222,11 +222,14 @@ fn an_answer_that_names_no_subscription_of_ours_is_none() {
         confirmation(&other),
         answer("200 OK", "", "<html>sign in</html>"),
         answer("200 OK", "", ""),
-        answer("200 OK", "", &"<SubscriptionArn>".repeat(1_000)),
+        answer("200 OK", "", &"<SubscriptionArn>".repeat(900)),
+        answer("200 OK", "", &"<SubscriptionArn>".repeat(2_000)),
     ];
-    for reply in replies {
+    let kinds = replies.into_iter().map(|reply| {
         let bench = bench(vec![reply], Limits::default());
-        let fault = confirm(&bench).unwrap_err();
-        assert_eq!(fault.kind, FaultKind::Answer, "{fault}");
-    }
+        confirm(&bench).unwrap_err().kind
+    });
+    let mut wanted = vec![FaultKind::Answer; 5];
+    wanted.push(FaultKind::TooLarge);
+    assert_eq!(kinds.collect::<Vec<_>>(), wanted);
 }
