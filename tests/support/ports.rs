@@ -1,18 +1,39 @@
 //! Starting a server program on a loopback port and waiting until it answers.
 
+use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::process::{Child, Command};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a server program may take to start.
 const START_MAX: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A loopback port that was free a moment ago.
+/// Ports for servers that are started by name: below those that Linux gives to connections and
+/// to whoever binds port 0 (`ip_local_port_range`), since one that is given away again while a
+/// server starts makes a test talk to somebody else's.
+const PORTS: Range<u16> = 12_000..32_000;
+
+/// A free loopback port that no other test gets, in this process or another, while this process
+/// lives.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
-    listener.local_addr().expect("a bound port").port()
+    static RESERVED: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let folder = std::env::temp_dir().join("mediapackage2mqtt-test-ports");
+    std::fs::create_dir_all(&folder).expect("a writable temporary folder");
+    loop {
+        let port = fastrand::u16(PORTS);
+        let file = File::create(folder.join(port.to_string()));
+        let file = file.expect("a writable temporary folder");
+        // The lock goes with the process, however that ends.
+        if file.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            let mut reserved = RESERVED.lock().unwrap_or_else(PoisonError::into_inner);
+            reserved.push(file);
+            return port;
+        }
+    }
 }
 
 /// Starts a program and waits until `ready`.
