@@ -18,6 +18,7 @@ mod commands;
 #[path = "agent/faults.rs"]
 mod faults;
 #[path = "agent/harness.rs"]
+#[allow(dead_code, reason = "each test file uses a part")]
 mod harness;
 #[path = "agent/inventory.rs"]
 mod inventory;

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::region::{Alarm, Region, SECRETS, World};
 use crate::support::config::ConfigFile;
 use crate::support::mosquitto::{Mosquitto, Setup};
-use crate::support::subscriber::{Subscriber, Tree, retained};
+use crate::support::subscriber::{Subscriber, Tree, options, retained};
 
 /// Longer than anything here takes, so that only a real fault runs into it.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -291,6 +291,41 @@ impl Site {
             (count() >= before + more).then_some(())
         });
     }
+}
+
+/// Payloads of a topic that is not retained, as they came.
+pub fn told(eyes: &Subscriber, topic: &str) -> Vec<Value> {
+    let name = format!("{PREFIX}{topic}");
+    let stream = eyes.stream();
+    let of_topic = stream.iter().filter(|message| message.topic == name);
+    of_topic
+        .map(|message| {
+            assert!(!message.retained, "{name}");
+            serde_json::from_str(&message.payload).unwrap()
+        })
+        .collect()
+}
+
+/// Waits until so many messages of a topic that is not retained have come.
+pub fn wait_for_told(eyes: &Subscriber, topic: &str, count: usize) -> Vec<Value> {
+    wait_for(&format!("{count} of {topic}"), || {
+        let told = told(eyes, topic);
+        (told.len() >= count).then_some(told)
+    })
+}
+
+/// Sees every `sns/message`: the broker keeps the session while either of them is away.
+pub fn observe_messages(broker: u16) -> Subscriber {
+    let mut options = options(broker);
+    options.set_clean_session(false);
+    Subscriber::with(options, &format!("{PREFIX}sns/message"))
+}
+
+/// Of this run, or of the one that `SEED` names.
+pub fn seed() -> u64 {
+    let given = std::env::var("SEED").ok();
+    let given = given.and_then(|seed| seed.parse().ok());
+    given.unwrap_or_else(|| fastrand::u64(..))
 }
 
 /// Topics that are not retained.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::harness::{Agent, LIMIT, wait_for};
+use crate::harness::{Agent, LIMIT, observe_messages, seed, wait_for};
 use crate::place::Place;
 use crate::support::mosquitto::Setup;
-use crate::support::subscriber::{Subscriber, options};
+use crate::support::subscriber::Subscriber;
 
 const ROUNDS: usize = 20;
 const MESSAGES_A_ROUND: usize = 40;
@@ -24,20 +24,6 @@ fn published(eyes: &Subscriber) -> BTreeSet<String> {
     eyes.stream().iter().map(|m| id(&m.payload)).collect()
 }
 
-fn seed() -> u64 {
-    let given = std::env::var("SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    given.unwrap_or_else(|| fastrand::u64(..))
-}
-
-/// Misses nothing: its session is kept by the broker while either of them is away.
-fn observe(place: &Place) -> Subscriber {
-    let mut options = options(place.site.broker.port());
-    options.set_clean_session(false);
-    Subscriber::with(options, "mediapackage/test/sns/message")
-}
-
 #[test]
 fn what_was_answered_is_published_though_agent_and_broker_die_at_any_moment() {
     let seed = seed();
@@ -50,7 +36,7 @@ fn what_was_answered_is_published_though_agent_and_broker_die_at_any_moment() {
     };
     let mut place = Place::with_broker(&keeps_all);
     place.subscribed();
-    let eyes = observe(&place);
+    let eyes = observe_messages(place.site.broker.port());
     let mut agent = Some(place.agent());
     for round in 0..ROUNDS {
         for n in 0..MESSAGES_A_ROUND {

@@ -1,7 +1,7 @@
 //! Who is not let in: nothing is published, nothing is fetched from anywhere but SNS.
 
-use crate::harness::{LIMIT, json, wait_for};
-use crate::place::{Place, SUBSCRIPTION, told};
+use crate::harness::{LIMIT, json, told, wait_for};
+use crate::place::{Place, SUBSCRIPTION};
 use crate::region::sns::signing::{Kind, SignedMessage};
 use crate::support::certificates::Certificates;
 

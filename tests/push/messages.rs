@@ -2,18 +2,10 @@
 
 use serde_json::{Value, json as value};
 
-use crate::harness::{LIMIT, PREFIX, json, no_secret_in, text, wait_for};
-use crate::place::{Place, SUBSCRIPTION, told, wait_for_state};
+use crate::harness::{LIMIT, PREFIX, json, no_secret_in, text, wait_for, wait_for_told};
+use crate::place::{Place, SUBSCRIPTION, wait_for_state};
 use crate::region::sns::{alarms, events};
 use crate::support::subscriber::Subscriber;
-
-/// Waits until so many messages of a topic that is not retained have come.
-fn wait_for_told(eyes: &Subscriber, topic: &str, count: usize) -> Vec<Value> {
-    wait_for(&format!("{count} of {topic}"), || {
-        let told = told(eyes, topic);
-        (told.len() >= count).then_some(told)
-    })
-}
 
 fn no_secret_seen(eyes: &Subscriber) {
     for message in eyes.stream() {

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::harness::{Agent, LIMIT, PREFIX, Site, json, wait_for, world};
+use crate::harness::{Agent, LIMIT, Site, json, wait_for, world};
 use crate::region::sns::deliverer::Policy;
 use crate::support::mosquitto::Setup;
 use crate::support::ports::{accepts, free_port};
@@ -87,19 +85,6 @@ impl Place {
             .sns()
             .subscribed(&self.topic_arn, &self.url())
     }
-}
-
-/// Payloads of a topic that is not retained, as they came.
-pub fn told(eyes: &Subscriber, topic: &str) -> Vec<Value> {
-    let name = format!("{PREFIX}{topic}");
-    let stream = eyes.stream();
-    let of_topic = stream.iter().filter(|message| message.topic == name);
-    of_topic
-        .map(|message| {
-            assert!(!message.retained, "{name}");
-            serde_json::from_str(&message.payload).unwrap()
-        })
-        .collect()
 }
 
 /// Waits until the retained subscription is in this state.

@@ -6,10 +6,11 @@ use std::time::Duration;
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-use crate::harness::{Agent, LIMIT, STOP_MAX, json as payload, text, wait_for};
-use crate::owner::{Place, SUBSCRIPTION, told, wait_for_subscription, wait_for_told};
+use crate::harness::{
+    Agent, LIMIT, json as payload, observe_messages, seed, text, told, wait_for, wait_for_told,
+};
+use crate::owner::{Place, SUBSCRIPTION, wait_for_subscription};
 use crate::support::mosquitto::Setup;
-use crate::support::subscriber::{Subscriber, options};
 
 const ALARM: &str = include_str!("../fixtures/sns/alarm-single-metric.json");
 const EVENT: &str = include_str!("../fixtures/sns/event-v1-input-switch.json");
@@ -128,17 +129,12 @@ fn a_queue_that_is_missing_is_told_and_taken_up_when_it_is_there() {
 fn a_stop_ends_the_long_poll_at_once() {
     let place = Place::new();
     let eyes = place.eyes();
-    let mut agent = place.settled(&eyes);
+    let agent = place.settled(&eyes);
     // The poll that follows takes 20 seconds when nothing comes.
     place.send(&["{}".to_owned()]);
     wait_for_told(&eyes, "sns/message", 1);
     place.wait_for_an_empty_queue();
-    let asked = std::time::Instant::now();
-    agent.signal("TERM");
-    assert_eq!(agent.ended(), Some(0));
-    let took = asked.elapsed();
-    assert!(took <= STOP_MAX, "the stop took {took:?}");
-    assert_eq!(agent.logged("not ended"), 0);
+    agent.stop();
     eyes.wait_until(LIMIT, |tree| text(tree, "status") == "offline");
 }
 
@@ -146,19 +142,6 @@ const ROUNDS: usize = 8;
 const MESSAGES_A_ROUND: usize = 30;
 /// Longest time between two deaths.
 const LIFE_MS_MAX: u64 = 400;
-
-fn seed() -> u64 {
-    let given = std::env::var("SEED").ok();
-    let given = given.and_then(|seed| seed.parse().ok());
-    given.unwrap_or_else(|| fastrand::u64(..))
-}
-
-/// Misses nothing: its session is kept by the broker while either of them is away.
-fn observe(place: &Place) -> Subscriber {
-    let mut options = options(place.broker.port());
-    options.set_clean_session(false);
-    Subscriber::with(options, "mediapackage/test/sns/message")
-}
 
 #[test]
 fn nothing_is_lost_though_agent_and_broker_die_under_load() {
@@ -171,7 +154,7 @@ fn nothing_is_lost_though_agent_and_broker_die_under_load() {
         ..Setup::default()
     };
     let mut place = Place::with_broker(&keeps_all);
-    let eyes = observe(&place);
+    let eyes = observe_messages(place.broker.port());
     let mut agent = Some(place.agent());
     let mut sent = BTreeSet::new();
     for round in 0..ROUNDS {

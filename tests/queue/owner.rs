@@ -144,27 +144,6 @@ fn ids(value: &Value) -> Vec<String> {
     all.map(|id| id.as_str().unwrap().to_owned()).collect()
 }
 
-/// Payloads of a topic that is not retained, as they came.
-pub fn told(eyes: &Subscriber, topic: &str) -> Vec<Value> {
-    let name = format!("{PREFIX}{topic}");
-    let stream = eyes.stream();
-    let of_topic = stream.iter().filter(|message| message.topic == name);
-    of_topic
-        .map(|message| {
-            assert!(!message.retained, "{name}");
-            serde_json::from_str(&message.payload).unwrap()
-        })
-        .collect()
-}
-
-/// Waits until so many messages of a topic that is not retained have come.
-pub fn wait_for_told(eyes: &Subscriber, topic: &str, count: usize) -> Vec<Value> {
-    wait_for(&format!("{count} of {topic}"), || {
-        let told = told(eyes, topic);
-        (told.len() >= count).then_some(told)
-    })
-}
-
 /// Waits until the retained subscription satisfies `wanted`.
 pub fn wait_for_subscription(eyes: &Subscriber, wanted: impl Fn(&Value) -> bool) -> Tree {
     eyes.wait_until(LIMIT, |tree| wanted(&payload(tree, SUBSCRIPTION)))

@@ -1,7 +1,6 @@
 //! What can be wrong with a queue: told once, with what to do, and healed by itself.
 
-use crate::harness::{LIMIT, json, text};
-use crate::owner::{told, wait_for_told};
+use crate::harness::{LIMIT, json, text, told, wait_for_told};
 use crate::region::{FOREVER, Fault};
 use crate::ways::Place;
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Agent, LIMIT, PREFIX, STOP_MAX, Site, json, no_secret_in, text, wait_for};
-use crate::owner::{told, wait_for_told};
+use crate::harness::{
+    Agent, LIMIT, PREFIX, Site, json, no_secret_in, text, told, wait_for, wait_for_told,
+};
 use crate::region::sns::{alarms, deliverer::Policy, events};
 use crate::region::{Clock, World};
 use crate::support::ports::{accepts, free_port};
@@ -223,7 +224,7 @@ fn a_long_poll_says_nothing_of_the_clock_and_ends_at_once_with_the_agent() {
     });
     let place = Place { site, ..place };
     let eyes = place.site.eyes();
-    let mut agent = place.settled(&eyes);
+    let agent = place.settled(&eyes);
     place.wait_for_a_poll();
     let polls = |place: &Place| {
         let requests = place.site.region.requests();
@@ -249,12 +250,7 @@ fn a_long_poll_says_nothing_of_the_clock_and_ends_at_once_with_the_agent() {
 
     place.wait_for_an_empty_queue();
     place.wait_for_a_poll();
-    let asked = std::time::Instant::now();
-    agent.signal("TERM");
-    assert_eq!(agent.ended(), Some(0));
-    let took = asked.elapsed();
-    assert!(took <= STOP_MAX, "the stop took {took:?}");
-    assert_eq!(agent.logged("not ended"), 0);
+    agent.stop();
     eyes.wait_until(LIMIT, |tree| text(tree, "status") == "offline");
 }
 
