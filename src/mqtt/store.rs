@@ -16,7 +16,7 @@ use crate::aws::Stop;
 use crate::engine::StoreRequest;
 use crate::engine::outbox::{IN_FLIGHT_MAX, fingerprint};
 use crate::engine::ownership::{Kept, Store};
-use crate::topics::memory;
+use crate::topics::{Names, memory};
 
 /// What is read at start: who owns the topics, the alarms, the watermarks.
 const AT_START: [&str; 5] = [
@@ -52,20 +52,25 @@ const QUIET: Duration = Duration::from_millis(200);
 /// How often the wish to stop is looked at.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Reads the retained topics below `prefix` that `request` is about.
+/// Our documents for Home Assistant, below their own prefix.
+const DOCUMENTS: &str = "+/config";
+/// The same and what else there may be.
+const ALL_DOCUMENTS: &str = "#";
+
+/// Reads the retained topics of ours that `request` is about.
 ///
 /// # Errors
 ///
 /// Why there was no session, or why it ended early, in words.
 pub fn read(
     link: &Link,
-    prefix: &str,
+    names: &Names,
     request: StoreRequest,
     stop: &Stop,
 ) -> Result<Store, String> {
     let (client, connection) = connected(link)?;
     let mut reading = Reading {
-        prefix,
+        names,
         link,
         client,
         connection,
@@ -78,9 +83,16 @@ pub fn read(
             ..Store::default()
         },
     };
-    let pieces: &[&str] = if request.at_start { &AT_START } else { &WHOLE };
+    let (pieces, documents): (&[&str], &[&str]) = match request.at_start {
+        true if request.documents => (&AT_START, &[DOCUMENTS]),
+        true => (&AT_START, &[]),
+        false => (&WHOLE, &[DOCUMENTS, ALL_DOCUMENTS]),
+    };
     for piece in pieces {
-        reading.piece(vec![format!("{prefix}{piece}")])?;
+        reading.piece(vec![format!("{}{piece}", names.prefix())])?;
+    }
+    for piece in documents {
+        reading.piece(vec![format!("{}{piece}", names.discovery())])?;
     }
     let unseen = |name: &String| !reading.seen.contains(name.as_str());
     let missing: Vec<String> = request.expected.into_iter().filter(unseen).collect();
@@ -114,7 +126,7 @@ fn connected(link: &Link) -> Result<(Client, Connection), String> {
 }
 
 struct Reading<'a> {
-    prefix: &'a str,
+    names: &'a Names,
     link: &'a Link,
     client: Client,
     connection: Connection,
@@ -177,14 +189,17 @@ impl Reading<'_> {
         };
         let topic = String::from_utf8_lossy(&publish.topic);
         // A filter with `#` takes in the level above, which is not ours; nor are the commands.
-        let ours = topic.strip_prefix(self.prefix);
-        let Some(below) = ours.filter(|below| !below.starts_with("command/")) else {
-            return;
+        let ours = topic.strip_prefix(self.names.prefix());
+        let ours = ours.filter(|below| !below.starts_with("command/"));
+        let document = topic.strip_prefix(self.names.discovery());
+        let memory = match (ours, document) {
+            (Some(below), _) => memory::recall(below, &publish.payload),
+            (None, Some(below)) => memory::recall_document(below, &publish.payload),
+            (None, None) => return,
         };
         if !publish.retain || !self.seen.insert(topic.as_ref().into()) {
             return;
         }
-        let memory = memory::recall(below, &publish.payload);
         let print = fingerprint(&publish.payload);
         self.store.topics.push(Kept {
             topic: topic.into(),
