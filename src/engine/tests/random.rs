@@ -60,7 +60,11 @@ fn calm(rig: &mut Rig) {
 
 fn check(seed: u64, lose_acknowledgements: bool) {
     let mut rng = Rng::with_seed(seed);
-    let mut rig = Rig::with(live(&STEADY), |s| s.seed = seed);
+    let mut rig = Rig::with(live(&STEADY), |s| {
+        s.seed = seed;
+        s.flat = true;
+        s.home_assistant.enabled = true;
+    });
     let mut second = 0;
     while second < HOURS * 3600 {
         second += rng.u64(1..400);
