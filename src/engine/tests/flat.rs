@@ -79,7 +79,7 @@ fn holds(rig: &Rig, what: &str) {
     let retained = &rig.broker.retained;
     assert_eq!(held(retained), wanted(retained), "{what}");
     assert!(
-        held(retained).len() > 60,
+        held(retained).len() > 40,
         "{what}: {}",
         held(retained).len()
     );

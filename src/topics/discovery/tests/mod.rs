@@ -53,7 +53,7 @@ fn every_document_of_any_inventory_keeps_the_rules() {
     let first = seed.unwrap_or_else(|| fastrand::u64(..));
     let rounds = if seed.is_some() { 1 } else { 40 };
     for seed in (0..rounds).map(|round| first.wrapping_add(round)) {
-        println!("seed {seed}");
+        eprintln!("seed {seed}");
         let level = LEVELS[(seed % 4) as usize];
         let (mut ids, mut topics, mut faulty) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         // Names that could run into one another.
