@@ -2,6 +2,7 @@
 
 use super::Scene;
 use super::component::{Component, Platform};
+use super::shapes::bitrate;
 use super::template::{attributes, head_of, megabits, one_of, plain, positive, text};
 use super::writer::Writer;
 use crate::state::source::Source;
@@ -82,20 +83,6 @@ fn write_region(writer: &mut Writer, scene: &Scene) {
             "egress_bitrate",
             bitrate("Egress bitrate".into(), topic, template),
         );
-    }
-}
-
-/// A bit rate.
-pub(super) fn bitrate(name: String, topic: String, template: String) -> Component<'static> {
-    Component {
-        name,
-        device_class: Some("data_rate"),
-        unit_of_measurement: Some("Mbit/s"),
-        state_class: Some("measurement"),
-        suggested_display_precision: Some(2),
-        state_topic: Some(topic),
-        value_template: Some(template),
-        ..Component::default()
     }
 }
 

@@ -17,10 +17,13 @@
 //! in it, so no two instances can meet.
 
 mod agent;
+mod alarm;
 mod channel;
 mod component;
 mod console;
+mod endpoint;
 mod packaging;
+mod shapes;
 mod slug;
 mod template;
 #[cfg(test)]
@@ -197,7 +200,7 @@ pub fn document(
             configurations,
         } => packaging::write(&mut writer, scene, group, configurations),
     }
-    channel::write_alarms(&mut writer, alarms, known);
+    alarm::write_alarms(&mut writer, alarms, known);
     writer.finish(known, alarms.settled)
 }
 

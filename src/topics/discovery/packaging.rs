@@ -1,7 +1,7 @@
 //! A packaging group's device: how many assets it has, and the traffic of its configurations.
 
-use super::channel::{cut, write_traffic};
 use super::component::Component;
+use super::shapes::{Traffic, cut, write_traffic};
 use super::template::plain;
 use super::writer::Writer;
 use super::{Scene, slug};
@@ -29,6 +29,12 @@ pub(super) fn write(
         let name = format!("Configuration {}", cut(&configuration.id));
         let topic = Topic::Metrics(Resource::Packaging(configuration.id.clone()));
         let topic = scene.names.of(&topic);
-        write_traffic(writer, scene, "configuration", &id, &name, &topic);
+        let traffic = Traffic {
+            kind: "configuration",
+            id: &id,
+            name: &name,
+            topic: &topic,
+        };
+        write_traffic(writer, scene, &traffic);
     }
 }
