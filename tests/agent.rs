@@ -19,6 +19,8 @@ mod commands;
 mod faults;
 #[path = "agent/harness.rs"]
 mod harness;
+#[path = "agent/home.rs"]
+mod home;
 #[path = "agent/inventory.rs"]
 mod inventory;
 #[path = "agent/minutes.rs"]

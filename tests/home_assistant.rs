@@ -38,7 +38,7 @@ fn python() -> Option<PathBuf> {
     if python.exists() {
         return Some(python);
     }
-    eprintln!("SKIPPED: no Home Assistant here (Python 3.12 or newer is needed); see tests/run");
+    eprintln!("SKIPPED: no Home Assistant here (Python 3.13 or newer is needed); see tests/run");
     None
 }
 

@@ -233,6 +233,9 @@ impl Engine {
         if self.stopping.is_some() {
             return;
         }
+        if !self.homes.open {
+            self.review_homes(now);
+        }
         let due = self.homes.due.extract_if(.., |_, at| *at <= now.mono);
         let due: Vec<Device> = due.map(|(device, _)| device).collect();
         for device in due {

@@ -409,6 +409,54 @@ fn packaging_groups_are_devices_with_their_configurations() {
     assert_eq!(bitrates, ["configuration_bitrate_p0-hls"]);
 }
 
+/// The paths that a template takes from a payload.
+fn paths(template: &str) -> Vec<Vec<&str>> {
+    let rest = template.split("value_json.").skip(1);
+    let end = |c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.');
+    let path = |rest: &'_ str| rest.find(end).unwrap_or(rest.len());
+    rest.map(|rest| rest[..path(rest)].split('.').collect())
+        .collect()
+}
+
+#[test]
+fn every_key_that_a_template_names_is_in_what_is_published() {
+    let mut region = live_with(&["c1"], cloud::with(1, 1, 1));
+    region.cloud.vod = cloud::vod(1);
+    region.alarms = vec![of_channel("a", "c1")];
+    let mut settings = with_homes();
+    settings.apis = MediaApi::ALL.into();
+    settings.wish.level = crate::state::wish::MetricsLevel::Full;
+    let mut rig = Rig::new(settings, region);
+    rig.minutes(10);
+    let mut templates = 0;
+    for object_id in kept(&rig) {
+        let document = last(&rig, &object_id);
+        for (key, component) in document["components"].as_object().unwrap() {
+            let pairs = [
+                ("state_topic", "value_template"),
+                ("json_attributes_topic", "json_attributes_template"),
+            ];
+            for (topic, template) in pairs {
+                let topic = component[topic].as_str().unwrap_or_default();
+                let template = component[template].as_str().unwrap_or_default();
+                let payload = topic.strip_prefix("mp/x/").map(|below| rig.json(below));
+                // Without any series a resource has no metrics.
+                let payload = payload.filter(|payload| !payload.is_null());
+                for path in paths(template) {
+                    let Some(payload) = &payload else { continue };
+                    templates += 1;
+                    let found = path.iter().try_fold(payload, |value, key| value.get(key));
+                    assert!(
+                        found.is_some(),
+                        "{object_id} {key}: {path:?} in {topic}: {payload}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(templates > 80, "{templates}");
+}
+
 #[test]
 fn a_broker_that_lost_its_store_gets_the_documents_again() {
     let mut rig = homes(live(&["c1"]));
