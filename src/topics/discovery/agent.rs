@@ -3,7 +3,7 @@
 use super::Scene;
 use super::component::{Component, Platform};
 use super::shapes::bitrate;
-use super::template::{attributes, head_of, megabits, one_of, plain, positive, text};
+use super::template::{attributes, heads, megabits, one_of, plain, positive, text};
 use super::writer::Writer;
 use crate::state::source::Source;
 use crate::topics::{OFFLINE, ONLINE, Topic, event};
@@ -102,7 +102,7 @@ fn write_health(writer: &mut Writer, scene: &Scene) {
         state_topic: Some(topic.clone()),
         value_template: Some(one_of("health", &HEALTH)),
         json_attributes_topic: Some(topic.clone()),
-        json_attributes_template: Some(head_of("reasons", REASONS_MAX)),
+        json_attributes_template: Some(heads(&[("reasons", Some(REASONS_MAX))])),
         ..Component::default()
     };
     writer.add("health", health.diagnostic());

@@ -4,7 +4,7 @@ use super::agent::{LIGHT, REASONS_MAX};
 use super::component::{Component, Platform};
 use super::endpoint::write_endpoints;
 use super::shapes::{bitrate, bytes, requests, response_time};
-use super::template::{attributes, input_megabits, megabits, one_of, plain, switch};
+use super::template::{attributes, heads, input_megabits, megabits, one_of, plain, switch};
 use super::writer::Writer;
 use super::{Scene, is_plain, slug};
 use crate::state::measure::Resource;
@@ -41,10 +41,8 @@ fn write_health(writer: &mut Writer, scene: &Scene, channel: &Channel) {
         ..Component::default()
     };
     writer.add("ingest", ingest);
-    let details = format!(
-        "{{{{ {{'health': value_json.health, 'reasons': value_json.reasons[:{REASONS_MAX}], \
-         'alarms': value_json.alarms[:{REASONS_MAX}]}} | tojson }}}}"
-    );
+    let max = Some(REASONS_MAX);
+    let details = heads(&[("health", None), ("reasons", max), ("alarms", max)]);
     let problem = Component {
         platform: Platform::BinarySensor,
         name: "Problem".into(),

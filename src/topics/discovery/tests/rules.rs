@@ -186,7 +186,8 @@ fn component_faults(component: &Value) -> Vec<String> {
     ];
     hold(pairs[0] == pairs[1], "attributes");
     for template in ["value_template", "json_attributes_template"] {
-        hold(is_balanced(text(template)), "template");
+        let guarded = text(template).is_empty() || text(template).contains("value_json is defined");
+        hold(guarded && is_balanced(text(template)), "template");
     }
     faults
 }
