@@ -60,6 +60,9 @@
 //!   CloudWatch is asked again from there. So memory is flat while the broker is away.
 //! - A message that was answered 200 is with the broker or on disk. What tells of a change goes
 //!   out before the retained state that would hide it after a crash.
+//! - Home Assistant's documents are topics like the others, one for each device. They wait for
+//!   the first whole picture, so that no entity moves between devices; flat topics go out with
+//!   the topic that they are of.
 //! - A deadline lies in the future, and every queue and list has a limit with a name.
 //!
 //! # Where this differs from the first design

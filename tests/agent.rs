@@ -20,6 +20,8 @@ mod faults;
 #[path = "agent/harness.rs"]
 #[allow(dead_code, reason = "each test file uses a part")]
 mod harness;
+#[path = "agent/home.rs"]
+mod home;
 #[path = "agent/inventory.rs"]
 mod inventory;
 #[path = "agent/minutes.rs"]

@@ -55,6 +55,10 @@ fn every_key_of_the_config_is_told_with_its_table() {
 
 /// What `once` prints for a region in which every kind of topic occurs.
 fn printed_by_once() -> BTreeMap<String, String> {
+    printed_with(|file| file)
+}
+
+fn printed_with(change: impl FnOnce(ConfigFile) -> ConfigFile) -> BTreeMap<String, String> {
     let mut world = World::new("eu-central-1")
         .with_channels(2, 2)
         .standard_metrics();
@@ -62,6 +66,7 @@ fn printed_by_once() -> BTreeMap<String, String> {
     world.put_alarm(Alarm::metric("ch-0000-silent", "IngressBytes", &watched));
     let region = Region::start(world);
     let file = ConfigFile::new(&region.url(), "mqtt://127.0.0.1:9", region::KEY);
+    let file = change(file);
     let output = harness::run(&["once"], &file.write());
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
@@ -114,6 +119,70 @@ fn every_topic_and_every_key_of_a_payload_is_told() {
         }
     }
     assert_eq!(kinds.len(), 11, "{kinds:?}");
+}
+
+#[test]
+fn every_entity_of_home_assistant_is_told_by_its_name() {
+    let printed = printed_with(|file| {
+        file.set("home_assistant.enabled", "true")
+            .text("cloudwatch.metrics", "full")
+    });
+    let mut names = BTreeSet::new();
+    for (topic, payload) in printed {
+        if topic.starts_with("homeassistant/device/test/") {
+            let document: Value = serde_json::from_str(&payload).unwrap();
+            for component in document["components"].as_object().unwrap().values() {
+                names.insert(component["name"].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    assert!(names.len() > 50, "{names:?}");
+    let things = [
+        ("Endpoint hls", "Endpoint <endpoint>"),
+        ("Endpoint dash", "Endpoint <endpoint>"),
+        ("Alarm ch-0000-silent", "Alarm <alarm>"),
+        ("Input 1", "Input <n>"),
+        ("Input 2", "Input <n>"),
+    ];
+    let sources = ["MediaPackage", "metrics", "alarms"];
+    for name in names {
+        let mut name = name;
+        for (thing, told) in things {
+            name = name.replace(thing, told);
+        }
+        for source in sources {
+            for what in ["Source ", "Last success "] {
+                name = name.replace(&format!("{what}{source}"), &format!("{what}<source>"));
+            }
+        }
+        assert!(is_told(&name), "the entity {name}");
+    }
+}
+
+#[test]
+fn flat_topics_are_printed_too_and_as_many_as_are_told() {
+    let printed = printed_with(|file| file.set("mqtt.flat", "true"));
+    let below = |kind: &str| {
+        let prefix = format!("{}{kind}/", harness::PREFIX);
+        printed.keys().filter(|t| t.starts_with(&prefix)).count()
+    };
+    assert!(below("agent") > 5 && below("summary") > 5, "{printed:?}");
+    for (kind, count) in [
+        ("channel/ch-0000/metrics", 25),
+        ("endpoint/ch-0000-hls/metrics", 21),
+    ] {
+        // What is null is not there.
+        assert!(
+            (10..=count).contains(&below(kind)),
+            "{kind}: {}",
+            below(kind)
+        );
+        let words: Vec<&str> = README.split_whitespace().collect();
+        let told = format!("{count} more topics for ");
+        assert!(words.join(" ").contains(&told), "{count}");
+    }
+    let health = format!("{}channel/ch-0000/health/ingest", harness::PREFIX);
+    assert_eq!(printed[&health], "receiving");
 }
 
 /// A payload of each kind of topic that needs v2, harvest jobs or VOD.

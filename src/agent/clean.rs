@@ -10,7 +10,6 @@ use crate::error::Failure;
 use crate::mqtt::{Link, store};
 use crate::topics::Names;
 use crate::topics::memory::Memory;
-use crate::topics::name::discovery_prefix;
 
 /// Times the store is read and cleared; one brings thousands of topics.
 const ROUNDS_MAX: usize = 20;
@@ -26,8 +25,9 @@ pub fn clean(config: &Config, force: bool) -> Result<(), Failure> {
     // An id of its own: a running agent may be reading under its own.
     let link = Link::beside(&config.mqtt, "clean");
     let link = link.map_err(|fault| Failure::failed(fault.to_string()))?;
-    let names = Names::new(&config.mqtt.base_topic, &config.instance);
-    let ours = read(&link, names.prefix())?;
+    let names = Names::new(&config.mqtt.base_topic, &config.instance)
+        .with_discovery(&config.home_assistant.discovery_prefix);
+    let ours = read(&link, &names)?;
     let online = ours
         .topics
         .iter()
@@ -38,21 +38,17 @@ pub fn clean(config: &Config, force: bool) -> Result<(), Failure> {
             names.prefix().trim_end_matches('/')
         )));
     }
-    let discovery = discovery_prefix(&config.home_assistant.discovery_prefix, &config.instance);
-    let mut cleared = 0;
-    for prefix in [names.prefix(), &discovery] {
-        cleared += clear(&link, prefix)?;
-    }
+    let cleared = clear(&link, &names)?;
     // Whoever reads may have seen enough.
     let _ = writeln!(std::io::stdout(), "cleared {cleared} retained topics");
     Ok(())
 }
 
 /// Clears until nothing is found: a broker does not always send all that it keeps at once.
-fn clear(link: &Link, prefix: &str) -> Result<usize, Failure> {
+fn clear(link: &Link, names: &Names) -> Result<usize, Failure> {
     let mut cleared = 0;
     for _ in 0..ROUNDS_MAX {
-        let found = read(link, prefix)?.topics;
+        let found = read(link, names)?.topics;
         if found.is_empty() {
             return Ok(cleared);
         }
@@ -61,11 +57,11 @@ fn clear(link: &Link, prefix: &str) -> Result<usize, Failure> {
         cleared += topics.len();
     }
     Err(Failure::failed(format!(
-        "the broker still keeps topics below {prefix} after {ROUNDS_MAX} rounds; check its \
+        "the broker still keeps topics of ours after {ROUNDS_MAX} rounds; check its \
          access list, and that nobody else writes there"
     )))
 }
 
-fn read(link: &Link, prefix: &str) -> Result<Store, Failure> {
-    store::read(link, prefix, StoreRequest::default(), &Stop::new()).map_err(Failure::failed)
+fn read(link: &Link, names: &Names) -> Result<Store, Failure> {
+    store::read(link, names, StoreRequest::default(), &Stop::new()).map_err(Failure::failed)
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use crate::aws::clock::AwsClock;
 use crate::aws::{Clients, Stop};
 use crate::config::{Apis, Config};
-use crate::engine::{Effect, Engine, Event, Job, Settings, StoreRequest};
+use crate::engine::{Effect, Engine, Event, HomeAssistant, Job, Settings, StoreRequest};
 use crate::error::Failure;
 use crate::mqtt;
 use crate::state::apis::MediaApi;
@@ -51,6 +51,8 @@ const EVENTS_MAX: usize = 64;
 const JOIN_MAX: Duration = Duration::from_secs(2);
 /// Metrics wait so long for the first session with the broker.
 const FIRST_SESSION_WAIT: Duration = Duration::from_secs(5);
+/// Documents for Home Assistant wait so long for a listing that fails.
+const DOCUMENTS_WAIT: Duration = Duration::from_secs(120);
 /// So many failed tries to get a resource of v2 by itself before it is shown without.
 const DETAIL_TRIES: u32 = 3;
 /// How often the resident memory is read.
@@ -73,7 +75,8 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         queue_url: sqs.map(|sqs| sqs.queue_url.clone()),
         ..settings(&config, Some(state_dir.agent_id().to_owned()), take_over)
     };
-    let names = Names::new(&settings.base_topic, &settings.instance);
+    let names = Names::new(&settings.base_topic, &settings.instance)
+        .with_discovery(&settings.home_assistant.prefix);
     let poller = poller(&config, clock, stop.clone())?;
     let status = names.of(&Topic::Status);
     let subscriptions = vec![status.clone(), names.refresh()];
@@ -89,7 +92,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     threads.spawn("mqtt", move || {
         runner.run(|news| drop(from_broker.send(Event::Broker(news))));
     })?;
-    let reader = start_reader(&mut threads, &config, names.prefix(), &events, &stop)?;
+    let reader = start_reader(&mut threads, &config, &names, &events, &stop)?;
     let start = |sns| Listener::start(&mut threads, &config, sns, &poller, &events, &stop);
     let listener = sns.map(start).transpose()?;
     let (stopped, watched) = (events, stop.clone());
@@ -142,6 +145,12 @@ fn settings(config: &Config, agent_id: Option<String>, take_over: bool) -> Setti
         region: config.region.clone(),
         base_topic: config.mqtt.base_topic.clone(),
         instance: config.instance.clone(),
+        home_assistant: HomeAssistant {
+            enabled: config.home_assistant.enabled,
+            prefix: config.home_assistant.discovery_prefix.clone(),
+            wait: DOCUMENTS_WAIT,
+        },
+        flat: config.mqtt.flat,
         wish: config.wish(),
         apis: apis(mp.apis),
         detail_tries: DETAIL_TRIES,
@@ -238,16 +247,17 @@ fn start_pollers(
 fn start_reader(
     threads: &mut Threads,
     config: &Config,
-    prefix: &str,
+    names: &Names,
     events: &SyncSender<Event>,
     stop: &Stop,
 ) -> Result<SyncSender<StoreRequest>, Failure> {
     let link = mqtt::Link::beside(&config.mqtt, "read").map_err(failed)?;
     let (asks, inbox) = sync_channel(1);
-    let (prefix, events, stop) = (prefix.to_owned(), events.clone(), stop.clone());
+    let names = names.clone();
+    let (events, stop) = (events.clone(), stop.clone());
     threads.spawn("mqtt-read", move || {
         for request in inbox {
-            let store = mqtt::store::read(&link, &prefix, request, &stop);
+            let store = mqtt::store::read(&link, &names, request, &stop);
             if events.send(Event::Store(store)).is_err() {
                 return;
             }

@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::{poller, settings};
 use crate::aws::Stop;
 use crate::config::Config;
-use crate::engine::{Effect, Engine, Event, Settings};
+use crate::engine::{Effect, Engine, Event, HomeAssistant, Settings};
 use crate::error::Failure;
 use crate::topics::PAYLOAD_BYTES_MAX;
 
@@ -19,12 +19,17 @@ use crate::topics::PAYLOAD_BYTES_MAX;
 pub fn once(config: &Config) -> Result<(), Failure> {
     let clock = Clock::start();
     let poller = poller(config, clock, Stop::new())?;
+    let settings = settings(config, None, false);
     let settings = Settings {
         // There is no broker to wait for.
         first_session_wait: Duration::ZERO,
+        home_assistant: HomeAssistant {
+            wait: Duration::ZERO,
+            ..settings.home_assistant.clone()
+        },
         // Nobody waits for another try.
         detail_tries: 1,
-        ..settings(config, None, false)
+        ..settings
     };
     let mut engine = Engine::new(settings, clock.now());
     let mut waiting = vec![Event::Started];

@@ -31,7 +31,7 @@ impl Engine {
         self.take_inventory(now, &changes);
     }
 
-    pub(super) fn take_vod(&mut self, vod: polled::Vod) {
+    pub(super) fn take_vod(&mut self, now: Now, vod: polled::Vod) {
         let changes = self.inventory.apply_vod(vod);
         let kinds: [(&Changes, Kind); 2] = [
             (&changes.packaging_groups, Topic::PackagingGroup),
@@ -43,6 +43,7 @@ impl Engine {
         for (changes, topic) in kinds {
             self.show(changes, topic);
         }
+        self.packaging_changed(now, &changes);
         let configurations = &changes.packaging_configurations;
         for id in &configurations.removed {
             let resource = Resource::Packaging(id.clone());
@@ -57,6 +58,7 @@ impl Engine {
 
     fn take_inventory(&mut self, now: Now, changes: &InventoryChanges) {
         self.show_inventory(changes);
+        self.devices_changed(now, changes);
         self.tell_inventory(now, changes);
         self.polls.media.waits_for(self.inventory.waiting());
         let moved = !changes.channels.added.is_empty()

@@ -337,7 +337,7 @@ impl Engine {
             Outcome::Details(all) => self.take_details(now, all),
             Outcome::Harvest(api, result) => self.take_harvest(now, api, result, began),
             Outcome::Vod(result) => {
-                let result = result.map(|vod| self.take_vod(vod));
+                let result = result.map(|vod| self.take_vod(now, vod));
                 self.listed(now, MediaApi::Vod, result, began, took);
             }
             Outcome::Series(_) | Outcome::Metrics(..) | Outcome::Alarms(_) | Outcome::Queue(_) => {}

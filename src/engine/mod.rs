@@ -7,6 +7,8 @@
 mod aws_time;
 pub mod backoff;
 mod cycle;
+mod discovery;
+mod flat;
 mod inventory;
 mod media;
 pub mod meter;
@@ -48,7 +50,7 @@ use ownership::{Ownership, Store};
 use polls::Polls;
 use push::{ConfirmToken, Push, Pushes};
 use queueing::{QueueEnd, QueueJob};
-pub use settings::Settings;
+pub use settings::{HomeAssistant, Settings};
 use spooling::{SpoolEvent, SpoolRequest};
 
 /// The two kinds of time, read at one moment.
@@ -177,6 +179,8 @@ pub enum BrokerEvent {
 pub struct StoreRequest {
     /// Only what has to be known before anything goes out; everything else waits for it.
     pub at_start: bool,
+    /// Then too: whether the documents for Home Assistant are among that.
+    pub documents: bool,
     /// Full names of topics that should be there.
     pub expected: Vec<String>,
 }
@@ -283,6 +287,8 @@ pub struct Engine {
     happenings: VecDeque<(u64, Once)>,
     pushes: Pushes,
     told: view::Told,
+    homes: discovery::Homes,
+    flats: flat::Flats,
     broker: publish::Broker,
     ownership: Ownership,
     stopping: Option<stop::Stopping>,
@@ -297,7 +303,8 @@ impl Engine {
     /// An engine that knows nothing yet.
     pub fn new(settings: Settings, now: Now) -> Engine {
         Engine {
-            names: Names::new(&settings.base_topic, &settings.instance),
+            names: Names::new(&settings.base_topic, &settings.instance)
+                .with_discovery(&settings.home_assistant.prefix),
             rng: fastrand::Rng::with_seed(settings.seed),
             inventory: Inventory::default(),
             harvest: HarvestJobs::default(),
@@ -310,6 +317,8 @@ impl Engine {
             happenings: VecDeque::new(),
             pushes: Pushes::new(&settings),
             told: view::Told::default(),
+            homes: discovery::Homes::default(),
+            flats: flat::Flats::default(),
             broker: publish::Broker::default(),
             ownership: Ownership::default(),
             stopping: None,
@@ -347,6 +356,7 @@ impl Engine {
         }
         self.advance_polls(now);
         self.review(now);
+        self.advance_homes(now);
         self.advance_ownership(now);
         self.pump(now);
         self.advance_pushes(now);
@@ -366,6 +376,7 @@ impl Engine {
             self.told.next_review,
             self.broker_deadline(),
             self.ownership.deadline(),
+            self.homes.deadline(),
             self.pushes.deadline(),
             self.queue_deadline(now),
             self.stopping.as_ref().map(|stopping| stopping.give_up_at),

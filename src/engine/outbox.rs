@@ -45,6 +45,8 @@ pub enum Once {
 pub enum Sent {
     /// A retained topic, or its clearing.
     Retained(Topic),
+    /// A flat topic, or its clearing.
+    Flat,
     /// A message that is told once, with its number.
     Once(u64, Box<Once>),
     /// A settled minute, with the fingerprint of its values.

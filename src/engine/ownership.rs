@@ -108,8 +108,11 @@ impl Engine {
                 .wanted()
                 .filter(|t| self.outbox.settled(t, read_from).is_some());
             let expected = settled.map(|topic| self.names.of(topic)).collect();
-            self.effects
-                .push(Effect::ReadStore(StoreRequest { at_start, expected }));
+            self.effects.push(Effect::ReadStore(StoreRequest {
+                at_start,
+                documents: self.settings.home_assistant.enabled,
+                expected,
+            }));
         }
     }
 
@@ -122,7 +125,7 @@ impl Engine {
             self.read_store();
         }
         let refilled = self.broker.connected
-            && self.outbox.waiting() == 0
+            && self.outbox.waiting() + self.flats.waiting() == 0
             && self.outbox.unacknowledged() == 0;
         let reached = match self.all_asked() {
             true => Verified::Whole,
@@ -258,6 +261,9 @@ impl Engine {
                 Some(Memory::Watermark(resource, minute)) => {
                     self.tracks.adopt(resource, minute, newest);
                 }
+                Some(Memory::Document(object_id, components)) => {
+                    self.homes.adopt(&object_id, components);
+                }
                 _ => {}
             }
         }
@@ -302,20 +308,25 @@ impl Engine {
     fn compare(&mut self, now: Now, store: Store) {
         self.ownership.failures = 0;
         let read_from = self.ownership.read_from;
-        let wanted: HashMap<String, Topic> = self
-            .outbox
-            .wanted()
-            .map(|topic| (self.names.of(topic), topic.clone()))
-            .collect();
+        let wanted = self.wanted_by_name();
         let mut missing: HashMap<&str, &Topic> = wanted
             .iter()
             .map(|(name, topic)| (name.as_str(), topic))
             .collect();
         let mut changed = Vec::new();
+        let mut overwritten = Vec::new();
         let mut strays = Vec::new();
         for kept in store.topics {
             match missing.remove(&*kept.topic) {
-                None => strays.push(kept.topic),
+                None => match self.flat_of(&kept.topic, &kept.print, &wanted) {
+                    Some((_, true)) => {}
+                    Some((topic, false)) => {
+                        if self.outbox.settled(topic, read_from).is_some() {
+                            overwritten.push(topic.clone());
+                        }
+                    }
+                    None => strays.push(kept.topic),
+                },
                 Some(topic) => {
                     let settled = self.outbox.settled(topic, read_from);
                     if settled.is_some_and(|print| print != kept.print) {
@@ -338,6 +349,10 @@ impl Engine {
                 ),
             );
         }
+        for topic in overwritten {
+            self.flat_overwritten(&topic);
+            changed.push(topic);
+        }
         changed
             .into_iter()
             .for_each(|topic| self.outbox.overwritten(topic));
@@ -345,28 +360,31 @@ impl Engine {
         self.sweep(now);
     }
 
+    fn wanted_by_name(&self) -> HashMap<String, Topic> {
+        let wanted = self.outbox.wanted();
+        wanted
+            .map(|topic| (self.names.of(topic), topic.clone()))
+            .collect()
+    }
+
     /// Clears what nobody wants, as far as its source has had its say.
     fn sweep(&mut self, now: Now) {
-        let prefix = self.names.prefix().to_owned();
         let mut later = Vec::new();
         let mut swept = 0;
-        let wanted: std::collections::HashSet<String> = self
-            .outbox
-            .wanted()
-            .map(|topic| self.names.of(topic))
-            .collect();
+        let wanted = self.wanted_by_name();
         for topic in std::mem::take(&mut self.ownership.unswept) {
-            let Some(below) = topic.strip_prefix(prefix.as_str()) else {
-                continue;
-            };
-            if wanted.contains(&*topic) || below.starts_with("command/") {
-                continue;
-            }
-            if self.may_sweep(below) {
-                self.outbox.sweep(Topic::Stray(topic.into()));
-                swept += 1;
-            } else {
-                later.push(topic);
+            let is_wanted = wanted.contains_key(&*topic)
+                || self
+                    .flat_of(&topic, &Fingerprint::default(), &wanted)
+                    .is_some();
+            let verdict = self.verdict(&topic).filter(|_| !is_wanted);
+            match verdict {
+                None => {}
+                Some(true) => {
+                    self.outbox.sweep(Topic::Stray(topic.into()));
+                    swept += 1;
+                }
+                Some(false) => later.push(topic),
             }
         }
         let again = !later.is_empty();
@@ -379,6 +397,15 @@ impl Engine {
             let text = format!("mqtt: clearing {swept} retained topics that are not wanted");
             self.log(log::Level::Info, text);
         }
+    }
+
+    /// Whether a topic of ours may be swept now; `None` when it is none of those we sweep.
+    fn verdict(&self, topic: &str) -> Option<bool> {
+        if let Some(below) = topic.strip_prefix(self.names.discovery()) {
+            return Some(self.may_sweep_document(below));
+        }
+        let below = topic.strip_prefix(self.names.prefix())?;
+        (!below.starts_with("command/")).then(|| self.may_sweep(below))
     }
 
     /// Whether the source that a topic comes from has had its complete polls.

@@ -77,7 +77,10 @@ impl Engine {
                         self.tracks.handed_out(&resource, minute, print);
                     }
                     Some(Sent::Once(number, _)) => self.pushes.hand_acknowledged(number),
-                    Some(Sent::Retained(_)) | None => {}
+                    Some(Sent::Retained(Topic::Discovery(device))) => {
+                        self.document_taken(now, &device);
+                    }
+                    Some(Sent::Retained(_) | Sent::Flat) | None => {}
                 }
             }
             BrokerEvent::Received {
@@ -108,6 +111,7 @@ impl Engine {
     /// What the broker did not acknowledge is told again, under the same id.
     fn session_over(&mut self, now: Now) {
         let under_way = self.outbox.session_over();
+        self.flats.session_over();
         self.pushes.session_over(&under_way, now.mono);
         for once in under_way.into_iter().rev() {
             self.happenings.push_front(once);
@@ -166,7 +170,9 @@ impl Engine {
     }
 
     fn has_something_to_send(&self) -> bool {
-        self.outbox.waiting() > 0 || !self.happenings.is_empty() || self.polls.has_points()
+        self.outbox.waiting() + self.flats.waiting() > 0
+            || !self.happenings.is_empty()
+            || self.polls.has_points()
     }
 
     /// Sends while there is room: first who we are; then what happened, so that a crash between
@@ -211,6 +217,11 @@ impl Engine {
         if next.is_some() && !suspect {
             return self.next_once();
         }
+        if self.stopping.is_none()
+            && let Some(publication) = self.next_flat()
+        {
+            return Some(publication);
+        }
         if let Some(publication) = self.next_retained() {
             return Some(publication);
         }
@@ -246,27 +257,43 @@ impl Engine {
     fn next_retained(&mut self) -> Option<Publication> {
         let mut outbox = std::mem::take(&mut self.outbox);
         let mut oversize = Vec::new();
+        let mut made = None;
         let turn = outbox.next(|topic| {
-            let payload = self.render(topic)?;
+            let payload = match topic {
+                Topic::Discovery(device) => {
+                    let mut document = self.document(device)?;
+                    let payload = std::mem::take(&mut document.payload);
+                    made = Some(document);
+                    payload
+                }
+                topic => self.render(topic)?,
+            };
             if payload.len() > PAYLOAD_BYTES_MAX {
                 oversize.push((self.names.of(topic), payload.len()));
                 return None;
             }
             Some(payload)
         });
-        let publication = turn.map(|turn| Publication {
-            topic: self.names.of(&turn.topic),
-            payload: turn.payload.unwrap_or_default(),
-            retain: true,
-            token: outbox.send(Sent::Retained(turn.topic)),
-        });
+        let token = turn
+            .as_ref()
+            .map(|turn| outbox.send(Sent::Retained(turn.topic.clone())));
         self.outbox = outbox;
         for (topic, bytes) in oversize {
             let limit = PAYLOAD_BYTES_MAX;
             let text = format!("{topic} is left out: {bytes} bytes are more than {limit}");
             self.log(log::Level::Warn, text);
         }
-        publication
+        let turn = turn?;
+        self.spread(&turn.topic, turn.payload.as_deref());
+        if let (Topic::Discovery(device), Some(made)) = (&turn.topic, made) {
+            self.document_sent(device, made);
+        }
+        Some(Publication {
+            topic: self.names.of(&turn.topic),
+            payload: turn.payload.unwrap_or_default(),
+            retain: true,
+            token: token?,
+        })
     }
 
     fn next_point(&mut self) -> Option<Publication> {

@@ -17,6 +17,10 @@ pub struct Settings {
     pub base_topic: String,
     /// The next level.
     pub instance: String,
+    /// Home Assistant's documents.
+    pub home_assistant: HomeAssistant,
+    /// Whether scalars also go out as topics of their own.
+    pub flat: bool,
     /// What is watched.
     pub wish: Wish,
     /// The MediaPackage APIs that are asked, and CloudWatch for their metrics.
@@ -52,4 +56,15 @@ pub struct Settings {
     pub take_over: bool,
     /// Seed of every random choice.
     pub seed: u64,
+}
+
+/// What becomes of Home Assistant's documents.
+#[derive(Clone, Debug)]
+pub struct HomeAssistant {
+    /// Whether there are any; without, those that are there are cleared.
+    pub enabled: bool,
+    /// First levels of their topics.
+    pub prefix: String,
+    /// Documents wait so long for a listing that fails; then the others go out.
+    pub wait: Duration,
 }

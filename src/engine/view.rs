@@ -108,6 +108,7 @@ impl Engine {
         if due || std::mem::take(&mut self.told.review_all) {
             self.review_health(now);
             self.review_summary(now);
+            self.review_homes(now);
         }
         if std::mem::take(&mut self.told.agent_changed) {
             self.outbox.touch(Topic::Agent);
@@ -280,6 +281,7 @@ impl Engine {
             Topic::Metrics(resource) => self.render_metrics(resource),
             Topic::Messages => Some(self.render_messages()),
             Topic::Subscription(name) => self.render_subscription(name),
+            Topic::Discovery(device) => self.document(device).map(|made| made.payload),
             Topic::Stray(_) => None,
         }
     }
@@ -384,13 +386,14 @@ impl Engine {
 
     /// Every retained topic that is wanted, by full name, with its payload.
     pub fn retained(&self) -> BTreeMap<String, String> {
-        let rendered = self
-            .outbox
-            .wanted()
-            .map(|topic| (topic, self.render(topic)));
-        rendered
-            .filter_map(|(topic, payload)| Some((self.names.of(topic), payload?)))
-            .collect()
+        let mut all = BTreeMap::new();
+        for topic in self.outbox.wanted() {
+            if let Some(payload) = self.render(topic) {
+                all.extend(self.flat_topics(topic, &payload));
+                all.insert(self.names.of(topic), payload);
+            }
+        }
+        all
     }
 
     /// Whether all that is wanted has been asked once, and nothing is under way.

@@ -17,7 +17,8 @@ use crate::aws::Stop;
 use crate::engine::StoreRequest;
 use crate::engine::outbox::{IN_FLIGHT_MAX, fingerprint};
 use crate::engine::ownership::{Kept, Store};
-use crate::topics::memory;
+use crate::topics::Names;
+use crate::topics::memory::{self, Memory};
 
 /// What is read at start: who owns the topics, the alarms, the watermarks.
 const AT_START: [&str; 5] = [
@@ -55,22 +56,34 @@ const QUIET: Duration = Duration::from_millis(200);
 /// How often the wish to stop is looked at.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Reads the retained topics below `prefix` that `request` is about.
+/// Our documents for Home Assistant, below their own prefix.
+const DOCUMENTS: &str = "+/config";
+/// The same and what else there may be.
+const ALL_DOCUMENTS: &str = "#";
+
+/// Reads the retained topics of ours that `request` is about.
 ///
 /// # Errors
 ///
 /// Why there was no session, or why it ended early, in words.
 pub fn read(
     link: &Link,
-    prefix: &str,
+    names: &Names,
     request: StoreRequest,
     stop: &Stop,
 ) -> Result<Store, String> {
     let quiet = quiet(request.at_start, link.here);
-    let mut reading = Reading::begin(link, Scope::Below(prefix), quiet, stop)?;
-    let pieces: &[&str] = if request.at_start { &AT_START } else { &WHOLE };
+    let mut reading = Reading::begin(link, Scope::Ours(names), quiet, stop)?;
+    let (pieces, documents): (&[&str], &[&str]) = match request.at_start {
+        true if request.documents => (&AT_START, &[DOCUMENTS]),
+        true => (&AT_START, &[]),
+        false => (&WHOLE, &[DOCUMENTS, ALL_DOCUMENTS]),
+    };
     for piece in pieces {
-        reading.piece(vec![format!("{prefix}{piece}")])?;
+        reading.piece(vec![format!("{}{piece}", names.prefix())])?;
+    }
+    for piece in documents {
+        reading.piece(vec![format!("{}{piece}", names.discovery())])?;
     }
     let unseen = |name: &String| !reading.seen.contains(name.as_str());
     let missing: Vec<String> = request.expected.into_iter().filter(unseen).collect();
@@ -123,20 +136,36 @@ fn connected(link: &Link) -> Result<(Client, Connection), String> {
 #[derive(Clone, Copy)]
 enum Scope<'a> {
     /// Our own.
-    Below(&'a str),
+    Ours(&'a Names),
     /// What instances say of themselves, told by the last level.
     Neighbours,
 }
 
+/// The part of a topic that tells what it holds.
+enum Place<'a> {
+    Topic(&'a str),
+    Document(&'a str),
+}
+
 impl Scope<'_> {
-    /// The part of a topic that tells what it holds.
-    fn below(self, topic: &str) -> Option<&str> {
+    fn place(self, topic: &str) -> Option<Place<'_>> {
+        let names = match self {
+            Scope::Ours(names) => names,
+            Scope::Neighbours => return topic.rsplit('/').next().map(Place::Topic),
+        };
+        // A filter with `#` takes in the level above, which is not ours; nor are the commands.
+        let ours = topic.strip_prefix(names.prefix());
+        let ours = ours.filter(|below| !below.starts_with("command/"));
+        let document = || topic.strip_prefix(names.discovery()).map(Place::Document);
+        ours.map(Place::Topic).or_else(document)
+    }
+}
+
+impl Place<'_> {
+    fn recall(&self, payload: &[u8]) -> Option<Memory> {
         match self {
-            // A filter with `#` takes in the level above, which is not ours; nor are the commands.
-            Scope::Below(prefix) => topic
-                .strip_prefix(prefix)
-                .filter(|below| !below.starts_with("command/")),
-            Scope::Neighbours => topic.rsplit('/').next(),
+            Place::Topic(below) => memory::recall(below, payload),
+            Place::Document(below) => memory::recall_document(below, payload),
         }
     }
 }
@@ -239,14 +268,14 @@ impl<'a> Reading<'a> {
             return;
         };
         let topic = String::from_utf8_lossy(&publish.topic);
-        let Some(below) = self.scope.below(&topic) else {
+        let Some(place) = self.scope.place(&topic) else {
             return;
         };
         if !publish.retain || !self.seen.insert(topic.as_ref().into()) {
             return;
         }
-        let memory = memory::recall(below, &publish.payload);
         let print = fingerprint(&publish.payload);
+        let memory = place.recall(&publish.payload);
         self.store.topics.push(Kept {
             topic: topic.into(),
             print,

@@ -7,6 +7,22 @@ use crate::state::model::Id;
 use crate::state::push::Passed;
 use crate::state::time::UnixMs;
 
+/// Every type there is: the last level of the topic.
+pub const TYPES: [&str; 12] = [
+    "alarm",
+    "ingest",
+    "input_switch",
+    "max_ingest_streams",
+    "key_provider",
+    "harvest_job",
+    "vod_ingest",
+    "channel_added",
+    "channel_removed",
+    "endpoint_added",
+    "endpoint_removed",
+    "other",
+];
+
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Happening {

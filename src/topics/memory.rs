@@ -3,8 +3,9 @@
 
 use serde::Deserialize;
 
-use super::ONLINE;
+use super::discovery::Components;
 use super::name::{alarm_level, level};
+use super::{ONLINE, PAYLOAD_BYTES_MAX};
 use crate::state::alarms::{Alarm, Via};
 use crate::state::measure::Resource;
 use crate::state::polled::{AlarmKind, Dimension};
@@ -32,6 +33,8 @@ pub enum Memory {
     Subscription(Box<Subscription>),
     /// `…/metrics`: the newest minute that went out.
     Watermark(Resource, Minute),
+    /// A document for Home Assistant: its object id, and the components it shows.
+    Document(Box<str>, Components),
 }
 
 /// An entry of `sns/messages`.
@@ -73,6 +76,19 @@ pub fn recall(topic: &str, payload: &[u8]) -> Option<Memory> {
         [kind, id, "metrics"] => watermark(kind, id, payload),
         _ => None,
     }
+}
+
+/// Reads one of our retained documents for Home Assistant; `topic` is the part below their
+/// prefix.
+pub fn recall_document(topic: &str, payload: &[u8]) -> Option<Memory> {
+    let object_id = topic.strip_suffix("/config")?;
+    if object_id.contains('/') || payload.len() > PAYLOAD_BYTES_MAX {
+        return None;
+    }
+    Some(Memory::Document(
+        object_id.into(),
+        Components::recall(payload)?,
+    ))
 }
 
 fn watermark(kind: &str, id_level: &str, payload: &[u8]) -> Option<Memory> {

@@ -1,7 +1,9 @@
 //! What subscribers see: the names of topics and the payloads they carry, both pure functions
 //! of state. This is the only place that writes a topic or a payload.
 
+pub mod discovery;
 pub mod event;
+pub mod flat;
 pub mod media;
 pub mod memory;
 pub mod name;

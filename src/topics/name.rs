@@ -5,9 +5,12 @@ use sha2::{Digest, Sha256};
 use crate::state::measure::Resource;
 use crate::state::model::Id;
 use crate::state::source::Source;
+use crate::topics::discovery::Device;
 
 /// An encoded level is cut at this length and told apart by a hash.
 const LEVEL_BYTES_MAX: usize = 100;
+/// Where Home Assistant looks for documents unless it is told otherwise.
+const DISCOVERY_PREFIX: &str = "homeassistant";
 
 /// A retained topic of ours. The order is the order in which a full set goes out: first who
 /// we are and whether we can be believed, then what there is, then how it does.
@@ -45,6 +48,8 @@ pub enum Topic {
     Metrics(Resource),
     /// `agent/stats`
     AgentStats,
+    /// `<discovery prefix>/device/<instance>/<object id>/config`
+    Discovery(Device),
     /// A topic below our prefix that is not of this version or no longer wanted; by its name.
     Stray(Id),
 }
@@ -53,14 +58,35 @@ pub enum Topic {
 #[derive(Clone, Debug)]
 pub struct Names {
     prefix: String,
+    instance: String,
+    discovery: String,
 }
 
 impl Names {
-    /// `base` without slash at either end; `instance` needs no encoding.
+    /// `base` without slash at either end; `instance` needs no encoding. Home Assistant's
+    /// documents are below its own default prefix.
     pub fn new(base: &str, instance: &str) -> Names {
         Names {
             prefix: format!("{base}/{instance}/"),
+            instance: instance.to_owned(),
+            discovery: discovery_prefix(DISCOVERY_PREFIX, instance),
         }
+    }
+
+    /// The same with Home Assistant's documents below this prefix.
+    pub fn with_discovery(self, prefix: &str) -> Names {
+        let discovery = discovery_prefix(prefix, &self.instance);
+        Names { discovery, ..self }
+    }
+
+    /// The instance.
+    pub fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    /// The prefix of all our documents for Home Assistant, with its slash.
+    pub fn discovery(&self) -> &str {
+        &self.discovery
     }
 
     /// The prefix of all our topics, with its slash.
@@ -87,6 +113,9 @@ impl Names {
             Topic::Health(id) => self.below(&format!("channel/{}/health", level(id))),
             Topic::Metrics(resource) => self.of_resource(resource, "metrics"),
             Topic::AgentStats => self.below("agent/stats"),
+            Topic::Discovery(device) => {
+                format!("{}{}/config", self.discovery, device.object_id())
+            }
             Topic::Stray(name) => name.to_string(),
         }
     }

@@ -19,7 +19,7 @@ use crate::mqtt::{self, Broker};
 use crate::state::measure::Resource;
 use crate::topics::memory::{Memory, Owner, recall};
 use crate::topics::name::discovery_prefix;
-use crate::topics::{Names, Topic};
+use crate::topics::{Names, Topic, flat};
 
 const BROKER: &str = "broker";
 const ROUND_TRIP: &str = "round trip";
@@ -401,7 +401,16 @@ fn longest_topic<W: Write>(
     let alarms = picture.alarms.iter();
     let alarms = alarms.map(|(key, _)| Topic::Alarm(key.clone()));
     let all = channels.chain(endpoints).chain(packaging).chain(alarms);
-    let all = all.chain([Topic::AgentStats]).map(|topic| names.of(&topic));
+    let all = all.chain([Topic::AgentStats]).flat_map(|topic| {
+        let name = names.of(&topic);
+        let keys = if config.mqtt.flat {
+            flat::keys(&topic)
+        } else {
+            &[]
+        };
+        let flat: Vec<String> = keys.iter().map(|key| format!("{name}/{key}")).collect();
+        flat.into_iter().chain([name])
+    });
     let longest = all.max_by_key(String::len).unwrap_or_default();
     let (grade, found, remedy) = judge_topic(&longest, is_iot_host(&config.mqtt.host));
     report.line(grade, "longest topic", &found, &remedy);

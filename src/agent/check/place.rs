@@ -21,8 +21,6 @@ pub fn config<W: Write>(report: &mut Report<W>, config: &Config) {
     let asked = [
         ("iot credentials", config.iot.is_some()),
         ("assume_role", config.assume_role.is_some()),
-        ("home_assistant", config.home_assistant.enabled),
-        ("flat topics", config.mqtt.flat),
         ("status", config.status.is_some()),
     ];
     for (part, _) in asked.iter().filter(|(_, asked)| *asked) {

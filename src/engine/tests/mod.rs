@@ -4,6 +4,8 @@ mod alarms;
 mod apis;
 mod asking;
 mod cloud;
+mod discovery;
+mod flat;
 mod harvest;
 mod health;
 mod inventory;

@@ -14,14 +14,15 @@ use crate::engine::ownership::{Kept, Store};
 use crate::engine::queueing::{QueueJob, Unfit};
 use crate::engine::spooling::SpoolRequest;
 use crate::engine::{
-    BrokerEvent, Effect, Engine, Event, Job, Now, Outcome, Polled, Publication, Settings,
+    BrokerEvent, Effect, Engine, Event, HomeAssistant, Job, Now, Outcome, Polled, Publication,
+    Settings,
 };
 use crate::state::apis::MediaApi;
 use crate::state::glob::Glob;
 use crate::state::push::{Notice, Reason};
 use crate::state::time::{Minute, Mono, UnixMs};
 use crate::state::wish::{AlarmsKept, MetricsLevel, Wish};
-use crate::topics::memory::recall;
+use crate::topics::memory::{recall, recall_document};
 
 /// 2026-11-22T10:00:00Z, when every simulation begins.
 pub const START: UnixMs = UnixMs(1_795_341_600_000);
@@ -30,6 +31,8 @@ pub const M0: i64 = START.0 / 60_000;
 /// How long AWS thinks.
 const ANSWER_TIME: Duration = Duration::from_millis(300);
 const PREFIX: &str = "mp/x/";
+/// Where the documents for Home Assistant are.
+pub const DOCUMENTS: &str = "ha/device/x/";
 
 pub fn settings() -> Settings {
     let seconds = Duration::from_secs;
@@ -38,6 +41,12 @@ pub fn settings() -> Settings {
         region: "eu-central-1".into(),
         base_topic: "mp".into(),
         instance: "x".into(),
+        home_assistant: HomeAssistant {
+            enabled: false,
+            prefix: "ha".into(),
+            wait: seconds(60),
+        },
+        flat: false,
         wish: Wish {
             include: vec![Glob::new("*")],
             exclude: Vec::new(),
@@ -96,12 +105,17 @@ pub struct Broker {
 impl Broker {
     /// What a reading of the store brings.
     fn store(&self) -> Store {
-        let kept = self.retained.iter().map(|(topic, payload)| Kept {
+        let ours = |topic: &str| topic.starts_with(PREFIX) || topic.starts_with(DOCUMENTS);
+        let kept = self.retained.iter().filter(|(topic, _)| ours(topic));
+        let kept = kept.map(|(topic, payload)| Kept {
             topic: topic.as_str().into(),
             print: fingerprint(payload.as_bytes()),
-            memory: topic
-                .strip_prefix(PREFIX)
-                .and_then(|t| recall(t, payload.as_bytes())),
+            memory: match topic.strip_prefix(PREFIX) {
+                Some(below) => recall(below, payload.as_bytes()),
+                None => topic
+                    .strip_prefix(DOCUMENTS)
+                    .and_then(|below| recall_document(below, payload.as_bytes())),
+            },
         });
         Store {
             topics: kept.collect(),

@@ -37,6 +37,7 @@ pub fn check(bytes: &[u8]) -> bool {
             assert_eq!(name, topic);
             assert!(minute.start() <= minute.plus(1).start());
         }
+        Memory::Document(..) => panic!("{topic} is below no prefix of documents"),
     }
     true
 }
