@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 const FLOW: &str = include_str!("../../examples/node-red-flow.json");
-/// Nodes that every Node-RED of version 3 and 4 has.
+/// Nodes that every Node-RED of versions 3 to 5 has.
 const CORE: [&str; 16] = [
     "catch",
     "comment",
