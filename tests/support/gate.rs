@@ -56,6 +56,13 @@ impl Gate {
         lock(&self.shared).held = true;
     }
 
+    /// Ends what is connected now; who comes again is let in, or held.
+    pub fn cut(&self) {
+        for stream in lock(&self.shared).open.drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
     /// Lets everything through again.
     pub fn open(&self) {
         lock(&self.shared).held = false;

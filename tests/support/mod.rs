@@ -9,6 +9,7 @@ pub mod config;
 pub mod gate;
 pub mod mosquitto;
 pub mod moto;
+pub mod node_red;
 pub mod ports;
 pub mod publisher;
 pub mod relay;
