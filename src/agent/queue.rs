@@ -5,7 +5,7 @@ use crate::aws::{AwsClock, Service};
 use crate::config;
 use crate::engine::queueing::{HIDDEN, Letter, QueueEnd, QueueJob, Taken, Unfit};
 use crate::sns::queued::{self, Around};
-use crate::state::fault::Fault;
+use crate::state::fault::{Fault, FaultKind};
 use crate::state::push::Receipt;
 
 /// The queue of the config.
@@ -42,16 +42,12 @@ impl Mailbox {
             }
             QueueJob::Delete(receipts) => {
                 let ends = service.and_then(|service| sqs::delete(service, url, &receipts));
-                QueueEnd::Deleted(match ends {
-                    // What is refused is gone, or comes again under another receipt.
-                    Ok(ends) => Ok(with_end(receipts, &ends, &BatchEnd::Failed)),
-                    Err(fault) => Err((fault, receipts)),
-                })
+                deleted(receipts, ends)
             }
             QueueJob::Hide(receipts) => {
                 let ends = service.and_then(|service| sqs::hide(service, url, &receipts, HIDDEN));
-                let refused = |ends: Vec<BatchEnd>| with_end(receipts, &ends, &BatchEnd::Refused);
-                QueueEnd::Hidden(ends.map(refused))
+                let refused = |end: &BatchEnd| matches!(end, BatchEnd::Refused(_));
+                QueueEnd::Hidden(ends.map(|ends| with_end(receipts, &ends, refused)))
             }
         }
     }
@@ -91,8 +87,39 @@ fn example(received: &Received) -> String {
 /// An id of SQS is a UUID; a server that stands in its place may have longer ones.
 const EXAMPLE_CHARS_MAX: usize = 64;
 
-fn with_end(receipts: Vec<Receipt>, ends: &[BatchEnd], wanted: &BatchEnd) -> Vec<Receipt> {
+/// What is refused is gone, or comes again under another receipt.
+fn deleted(receipts: Vec<Receipt>, ends: Result<Vec<BatchEnd>, Fault>) -> QueueEnd {
+    let ends = match ends {
+        Ok(ends) => ends,
+        Err(fault) => return QueueEnd::Deleted(receipts, Some(fault)),
+    };
+    let all = receipts.len();
+    let again = with_end(receipts, &ends, |end| matches!(end, BatchEnd::Failed(_)));
+    let failed = ends.iter().find_map(|end| match end {
+        BatchEnd::Failed(code) => Some(code.clone()),
+        BatchEnd::Done | BatchEnd::Refused(_) => None,
+    });
+    let refused = ends.iter().filter_map(|end| match end {
+        BatchEnd::Refused(code) => code.as_deref(),
+        BatchEnd::Done | BatchEnd::Failed(_) => None,
+    });
+    refused.for_each(|code| log::debug!("sqs: a message was not deleted: {code}"));
+    let fault = failed.map(|code| {
+        let what = format!("SQS did not delete {} of {all} messages", again.len());
+        Fault {
+            code,
+            ..Fault::new(FaultKind::Server, what, "")
+        }
+    });
+    QueueEnd::Deleted(again, fault)
+}
+
+fn with_end(
+    receipts: Vec<Receipt>,
+    ends: &[BatchEnd],
+    wanted: impl Fn(&BatchEnd) -> bool,
+) -> Vec<Receipt> {
     let pairs = receipts.into_iter().zip(ends);
-    let found = pairs.filter(|(_, end)| *end == wanted);
+    let found = pairs.filter(|(_, end)| wanted(end));
     found.map(|(receipt, _)| receipt).collect()
 }

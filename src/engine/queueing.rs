@@ -34,8 +34,8 @@ pub enum QueueJob {
 pub enum QueueEnd {
     /// Of [`QueueJob::Receive`].
     Received(Result<Vec<Letter>, Fault>),
-    /// Of [`QueueJob::Delete`]: those to try again.
-    Deleted(Result<Vec<Receipt>, (Fault, Vec<Receipt>)>),
+    /// Of [`QueueJob::Delete`]: those to try again, and why they have to be.
+    Deleted(Vec<Receipt>, Option<Fault>),
     /// Of [`QueueJob::Hide`]: those that cannot be hidden any more.
     Hidden(Result<Vec<Receipt>, Fault>),
 }
@@ -45,7 +45,7 @@ impl QueueEnd {
     pub fn is_good(&self) -> bool {
         match self {
             QueueEnd::Received(result) => result.is_ok(),
-            QueueEnd::Deleted(result) => result.is_ok(),
+            QueueEnd::Deleted(_, fault) => fault.is_none(),
             QueueEnd::Hidden(result) => result.is_ok(),
         }
     }

@@ -21,6 +21,9 @@ pub enum SpoolRequest {
         /// The record.
         record: Arc<[u8]>,
     },
+    /// Try again to open it, where that failed. Answered by [`SpoolEvent::Opened`] once it is
+    /// open, and not at all before.
+    Open,
     /// Tell the oldest records from this number on. Answered by [`SpoolEvent::Read`].
     Read {
         /// The smallest number that is wanted.
@@ -43,8 +46,9 @@ pub enum SpoolRequest {
 pub enum SpoolEvent {
     /// It is open; said before anything else. With an error it can keep nothing, and tells
     /// what to do about it. Then it is said once more, and never with an error, when a later
-    /// append finds that it can be opened: before that append is answered. Numbers begin at
-    /// the new [`Opened::next`] then; an append with a smaller one is not kept.
+    /// append or [`SpoolRequest::Open`] finds that it can be opened: before that append is
+    /// answered. Numbers begin at the new [`Opened::next`] then; an append with a smaller one is
+    /// not kept.
     Opened(Result<Opened, String>),
     /// These appends are safe, or none of them is. Appends that were asked for one after the
     /// other may be answered together, and those that fail each for itself before them.

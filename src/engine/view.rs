@@ -342,7 +342,7 @@ impl Engine {
             reasons.push(format!("metrics: the list of series: {fault}"));
         }
         reasons.extend(self.polls.media.complaints.reasons());
-        reasons.extend(self.pushes.complaint());
+        reasons.extend(self.pushes.complaints());
         let health = match (failing, starting) {
             (0, 0) if reasons.is_empty() => AgentHealth::Ok,
             (0, 1..) => AgentHealth::Starting,

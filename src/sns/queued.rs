@@ -43,10 +43,11 @@ pub fn judge(body: &str, around: &Around, topic_arns: &[String]) -> Result<Accep
         });
     }
     let [kind, topic] = pick(body, ["Type", "TopicArn"]);
-    match (kind.and_then(json::string), topic.and_then(json::string)) {
-        (Some(_), Some(topic)) => enveloped(body, around, topic_arns.iter().find(|t| **t == topic)),
-        _ => Ok(bare(body, around)),
-    }
+    let (Some(_), Some(topic)) = (kind, topic) else {
+        return Ok(bare(body, around));
+    };
+    let topic = json::string(topic).unwrap_or_default();
+    enveloped(body, around, topic_arns.iter().find(|t| **t == topic))
 }
 
 /// A message in SNS's envelope, of this topic of ours.

@@ -19,11 +19,18 @@ const NESTING_MAX: usize = 100;
 const REDACTED: &str = "…";
 const REDACTED_JSON: &str = "\"…\"";
 /// A key that contains one of these has a secret for its value.
-const SECRET_WORDS: [&str; 5] = ["password", "secret", "token", "credential", "unsubscribe"];
+const SECRET_WORDS: [&str; 6] = [
+    "password",
+    "secret",
+    "token",
+    "credential",
+    "subscribeurl",
+    "unsubscribe",
+];
 /// A key that ends so, underscores and hyphens left out, names a role.
 const ROLE_ENDING: &str = "rolearn";
-/// What a URL that ends a subscription says in its query.
-const UNSUBSCRIBE_ACTION: &str = "action=unsubscribe";
+/// What a URL that ends or makes a subscription says in its query.
+const SUBSCRIPTION_ACTIONS: [&str; 2] = ["action=unsubscribe", "action=confirmsubscription"];
 
 /// A message without its secrets: an object or array as it is, anything else as a string.
 pub fn message(text: &str) -> Passed {
@@ -182,7 +189,11 @@ fn without_user_info(text: &str) -> Option<String> {
         if after >= url_end {
             let url = &rest[..rest.find(ends).unwrap_or(rest.len())];
             url_end = after + url.len();
-            if url.to_ascii_lowercase().contains(UNSUBSCRIBE_ACTION) {
+            let lower = url.to_ascii_lowercase();
+            if SUBSCRIPTION_ACTIONS
+                .iter()
+                .any(|action| lower.contains(action))
+            {
                 out.push_str(text.get(taken..after)?);
                 out.push_str(REDACTED);
                 (taken, from) = (url_end, url_end);

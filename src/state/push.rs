@@ -262,6 +262,8 @@ pub enum Reference {
 /// Something that happened, other than an alarm.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PushedEvent {
+    /// The id that EventBridge gave it, which tells a repeat whichever way that comes.
+    pub event_id: Option<MessageId>,
     /// What kind of thing.
     pub event_type: EventType,
     /// When, by AWS's word; the message's own time where the event has none.

@@ -100,6 +100,7 @@ mod tests {
             truncated: false,
         };
         let event = PushedEvent {
+            event_id: None,
             event_type: EventType::Other,
             time: UnixMs(0),
             about: Vec::new(),

@@ -52,9 +52,9 @@ const ALL_WELL: &[Line] = &[
     ),
     ("ok", "queue policy", "nobody else may"),
     (
-        "ok",
+        "note",
         "queue access",
-        "ReceiveMessage is allowed; a message that waits, sent at 2",
+        "ReceiveMessage is not tried while messages wait",
     ),
     ("ok", "queue access", "DeleteMessage is allowed"),
     ("ok", "queue access", "ChangeMessageVisibility is allowed"),
@@ -70,9 +70,20 @@ fn deny(region: &Region, action: &str) {
     region.edit(|w| w.denied.push(action.to_owned()));
 }
 
+/// Then it can be received from without any message coming nearer to the dead letters.
+fn empty(region: &Region) {
+    region.edit(|w| w.sqs.queue("edge").messages.clear());
+}
+
 fn of_permissions() -> Vec<Case> {
     vec![
         Case::default(),
+        Case {
+            name: "nothing waits",
+            region: empty,
+            lines: &[("ok", "queue access", "ReceiveMessage is allowed")],
+            ..Case::default()
+        },
         Case {
             name: "the attributes are denied",
             region: |region| deny(region, "sqs:GetQueueAttributes"),
@@ -87,14 +98,17 @@ fn of_permissions() -> Vec<Case> {
                     "queue",
                     "its policy and who else receives are not known - allow sqs:Ge",
                 ),
-                ("ok", "queue access", "ReceiveMessage is allowed"),
+                ("note", "queue access", "ReceiveMessage is not tried"),
                 ("ok", "subscription", "mp delivers to arn"),
             ],
             ..Case::default()
         },
         Case {
             name: "receiving is denied",
-            region: |region| deny(region, "sqs:ReceiveMessage"),
+            region: |region| {
+                empty(region);
+                deny(region, "sqs:ReceiveMessage");
+            },
             lines: &[
                 (
                     "fail",
@@ -148,6 +162,7 @@ fn of_permissions() -> Vec<Case> {
         Case {
             name: "the key is denied",
             region: |region| {
+                empty(region);
                 region.edit(|w| w.sqs.queue("edge").kms_key = Some("alias/edge".into()));
                 let fault = Fault::Error {
                     status: 400,
@@ -239,6 +254,11 @@ fn of_the_queue() -> Vec<Case> {
                     "kept for 3600 s only - lengthen MessageRetentionPeriod",
                 ),
                 ("note", "queue", "there is no dead-letter queue"),
+                (
+                    "ok",
+                    "queue access",
+                    "ReceiveMessage is allowed; a message that waits, sent at 2",
+                ),
             ],
             ..Case::default()
         },

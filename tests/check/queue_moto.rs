@@ -58,7 +58,7 @@ fn a_queue_of_moto_is_as_it_should_be_and_denials_are_told() {
             "queue",
             "- allow sqs:GetQueueAttributes in the IAM policy",
         ),
-        ("ok", "queue access", "ReceiveMessage is allowed"),
+        ("note", "queue access", "ReceiveMessage is not tried"),
         (
             "fail",
             "queue access",

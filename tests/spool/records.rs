@@ -51,6 +51,7 @@ pub fn decode(record: &[u8]) -> Option<Notice> {
         via: Via::Sns,
         message: passed(std::str::from_utf8(record).ok()?),
         meaning: Meaning::Event(Box::new(PushedEvent {
+            event_id: None,
             event_type: EventType::Other,
             time: UnixMs(0),
             about: Vec::new(),

@@ -33,8 +33,8 @@ impl Comments<'_> {
             false => "",
         };
         wrapped(&format!(
-            "IAM policy of the agent: what this config makes it call, and nothing else. Attach it \
-             to {who}. The template makes it too, as its output PolicyArn{more}."
+            "IAM policy of the agent: what this config makes `run` and `check` call, no more. \
+             Attach it to {who}. The template makes it too, as its output PolicyArn{more}."
         ))
     }
 

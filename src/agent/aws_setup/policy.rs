@@ -1,4 +1,4 @@
-//! The IAM policy: what this config makes the agent call, and nothing else.
+//! The IAM policy: what this config makes `run` and `check` call, and nothing else.
 //!
 //! Source: service authorization reference, "Actions, resources, and condition keys" of
 //! MediaPackage v1, v2 and VOD, CloudWatch, SNS and SQS. MediaPackage v1, `GetMetricData` and

@@ -2,7 +2,7 @@
 //!
 //! Nothing is taken out of it. A message is received without being hidden, so that a running
 //! agent gets it all the same; it counts as received once more, which is why that is left out
-//! where it could send the message to the dead-letter queue.
+//! where there is a dead-letter queue for what was received too often.
 
 mod findings;
 pub mod readers;
@@ -23,7 +23,7 @@ use crate::engine::queueing::HIDDEN;
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::push::Receipt;
 
-use findings::{Around, Finding, RECEIVES_MIN};
+use findings::{Around, Finding};
 
 const QUEUE: &str = "queue";
 const ACCESS: &str = "queue access";
@@ -140,7 +140,8 @@ impl<W: Write> Asking<'_, W> {
                 ),
             }
         }
-        self.access(service, sqs, &attributes);
+        let may_count = !is_told || attributes.has_dead_letters;
+        self.access(service, sqs, &attributes, may_count);
         self.subscriptions(sqs, arn.as_deref());
     }
 
@@ -155,17 +156,14 @@ impl<W: Write> Asking<'_, W> {
         }
     }
 
-    /// Each call that the agent makes, such that it changes nothing.
-    fn access(&mut self, service: &Service, sqs: &Sqs, attributes: &Attributes) {
-        let few = match attributes.receives_max {
-            Some(receives_max) => receives_max < RECEIVES_MIN,
-            None => attributes.has_dead_letters,
-        };
-        if few && attributes.waiting != Some(0) {
+    /// Each call that the agent makes, such that it changes nothing; `may_count` where a message
+    /// that is received often enough goes to the dead-letter queue.
+    fn access(&mut self, service: &Service, sqs: &Sqs, attributes: &Attributes, may_count: bool) {
+        if may_count && attributes.waiting != Some(0) {
             self.report.note(
                 ACCESS,
-                "ReceiveMessage is not tried, since a message that is received once more may go \
-                 to the dead-letter queue",
+                "ReceiveMessage is not tried while messages wait: each look counts, and brings \
+                 them nearer to the dead-letter queue",
             );
         } else {
             self.receive(service, sqs, attributes.kms_key.is_some());

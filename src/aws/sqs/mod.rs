@@ -20,8 +20,9 @@ use crate::state::time::UnixMs;
 
 /// A message is 1 MiB at most; in JSON, with every character escaped, three times that.
 const ANSWER_BYTES_MAX: u64 = 4 << 20;
-/// Beyond the wait that was asked for: connecting, sending, and the way of the answer.
-const RECEIVE_EXTRA: Duration = Duration::from_secs(10);
+/// Beyond the wait that was asked for: connecting, sending, and the way of the answer, as far as
+/// the limit of all requests allows.
+const RECEIVE_EXTRA: Duration = Duration::from_secs(25);
 /// What is answered at once.
 const SHORT: CallLimit = CallLimit {
     body_bytes_max: 64 << 10,
@@ -53,10 +54,10 @@ pub struct Received {
 pub enum BatchEnd {
     /// It is done.
     Done,
-    /// It never will be: the receipt is no longer good, or the message is gone.
-    Refused,
-    /// It may be done at another try.
-    Failed,
+    /// It never will be: the receipt is no longer good, or the message is gone. AWS's code.
+    Refused(Option<String>),
+    /// It may be done at another try. AWS's code.
+    Failed(Option<String>),
 }
 
 #[derive(Serialize)]
@@ -116,7 +117,8 @@ pub fn receive(
     let limit = CallLimit {
         body_bytes_max: ANSWER_BYTES_MAX,
         request: wait + RECEIVE_EXTRA,
-        ..SHORT
+        // Another attempt would find nothing and look good: what was on its way is hidden.
+        attempts_max: 1,
     };
     let call = Call::json(OPERATION, "AmazonSQS.ReceiveMessage", body);
     let answer = service.send(&call.within(limit).long_poll());
@@ -172,6 +174,7 @@ struct BatchId {
 struct BatchFailure {
     id: String,
     sender_fault: Option<bool>,
+    code: Option<String>,
 }
 
 /// Deletes messages, [`BATCH_MAX`] at most, also while the agent is stopping; what became of
@@ -234,7 +237,7 @@ fn batch<'a>(
 /// What an answer does not mention has not been done.
 fn read_batch(operation: &str, body: &[u8], count: usize) -> Result<Vec<BatchEnd>, Fault> {
     let answer: BatchAnswer = parse_json(operation, body)?;
-    let mut ends = vec![BatchEnd::Failed; count];
+    let mut ends = vec![BatchEnd::Failed(None); count];
     let mut note = |id: &str, end: BatchEnd| {
         let known = id.parse().ok().and_then(|n: usize| ends.get_mut(n));
         if let Some(place) = known {
@@ -245,11 +248,9 @@ fn read_batch(operation: &str, body: &[u8], count: usize) -> Result<Vec<BatchEnd
         note(&id, BatchEnd::Done);
     }
     for failure in answer.failed.unwrap_or_default() {
-        let refused = failure.sender_fault == Some(true);
-        let end = if refused {
-            BatchEnd::Refused
-        } else {
-            BatchEnd::Failed
+        let end = match failure.sender_fault {
+            Some(true) => BatchEnd::Refused(failure.code),
+            _ => BatchEnd::Failed(failure.code),
         };
         note(&failure.id, end);
     }
@@ -324,26 +325,33 @@ mod tests {
 
     #[test]
     fn each_entry_of_a_batch_has_an_end_of_its_own() {
-        use BatchEnd::{Done, Failed, Refused};
-        let cases: [(&str, &[BatchEnd]); 5] = [
-            ("{}", &[Failed, Failed, Failed]),
+        use BatchEnd::Done;
+        let failed = BatchEnd::Failed(None);
+        let all_failed = vec![failed.clone(); 3];
+        let invalid = || Some("ReceiptHandleIsInvalid".to_owned());
+        let cases: [(&str, Vec<BatchEnd>); 5] = [
+            ("{}", all_failed.clone()),
             (
                 r#"{"Successful":[{"Id":"2"},{"Id":"0"}],
                     "Failed":[{"Id":"1","SenderFault":true,"Code":"ReceiptHandleIsInvalid"}]}"#,
-                &[Done, Refused, Done],
+                vec![Done, BatchEnd::Refused(invalid()), Done],
             ),
             (
-                r#"{"Failed":[{"Id":"0","SenderFault":false},{"Id":"1"},
+                r#"{"Failed":[{"Id":"0","SenderFault":false,"Code":"InternalError"},{"Id":"1"},
                     {"Id":"2","SenderFault":null}]}"#,
-                &[Failed, Failed, Failed],
+                vec![
+                    BatchEnd::Failed(Some("InternalError".into())),
+                    failed.clone(),
+                    failed.clone(),
+                ],
             ),
             (
                 r#"{"Successful":[{"Id":"3"},{"Id":"-1"},{"Id":"x"},{"Id":""}],"Failed":null}"#,
-                &[Failed, Failed, Failed],
+                all_failed,
             ),
             (
                 r#"{"Successful":[{"Id":"1"}],"Failed":[]}"#,
-                &[Failed, Done, Failed],
+                vec![failed.clone(), Done, failed],
             ),
         ];
         for (body, wanted) in cases {

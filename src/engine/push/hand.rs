@@ -46,6 +46,8 @@ pub struct Entry {
     pub once: Vec<u64>,
     /// Retained topics that the broker does not hold as they are now.
     pub topics: Vec<Topic>,
+    /// Of the event that it tells.
+    pub event_id: Option<MessageId>,
     /// Its entry in `sns/messages`, for when the broker has taken the rest.
     pub listed: Option<Listed>,
     /// Sessions that ended while it was under way.
@@ -63,6 +65,7 @@ impl Entry {
             copy: Copy::None,
             once: Vec::new(),
             topics: Vec::new(),
+            event_id: None,
             listed: None,
             sessions: 0,
         }
@@ -210,11 +213,6 @@ impl Hand {
         for order in orders {
             if let Some(entry) = self.entries.get_mut(&order) {
                 entry.sessions += 1;
-                // What may have ended them is set aside out of the spool: so it has to be there.
-                let suspect = entry.sessions >= SESSIONS_BEFORE_ALONE;
-                if suspect && entry.copy == Copy::None && entry.record.is_some() {
-                    entry.until.get_or_insert(now);
-                }
             }
         }
         // There is nobody left to wait for.
@@ -251,7 +249,7 @@ impl Hand {
 impl Engine {
     pub(super) fn advance_hand(&mut self, now: Now) {
         self.finish_taken(now);
-        self.set_poison_aside();
+        self.set_poison_aside(now);
         let due: Vec<u64> = {
             let entries = self.pushes.hand.entries.iter();
             let due = entries.filter(|(_, entry)| entry.until.is_some_and(|at| at <= now.mono));
@@ -317,13 +315,13 @@ impl Engine {
     }
 
     /// What ends one session after the other would keep all that is behind it waiting.
-    fn set_poison_aside(&mut self) {
+    fn set_poison_aside(&mut self, now: Now) {
         let is_poison = |entry: &Entry| match entry.copy {
             _ if entry.sessions < SESSIONS_MAX => false,
             Copy::Safe(_) => true,
             Copy::Asked(_) => false,
-            // The spool would not have it, and nobody was told that it is safe.
-            Copy::None => entry.until.is_none() && entry.waiting.is_empty(),
+            // The spool would not have it, or the queue has it; nobody was told that it is safe.
+            Copy::None => entry.until.is_none() && entry.waiting.iter().all(is_queued),
         };
         let mut entries = self.pushes.hand.entries.iter();
         let found = entries.find(|(_, entry)| is_poison(entry));
@@ -336,17 +334,30 @@ impl Engine {
         self.happenings
             .retain(|(number, _): &(u64, Once)| !entry.once.contains(number));
         let (id, seq) = (entry.id, entry.seq());
-        let what = match seq {
-            Some(_) => "set aside in the state folder",
-            None => "given up; the spool did not take it, and AWS was not told that it is safe",
+        if let Some(event_id) = entry.event_id {
+            self.pushes.events.forget(event_id);
+        }
+        let what = match (seq, entry.waiting.is_empty()) {
+            (Some(_), _) => "set aside in the state folder",
+            (None, true) => {
+                "given up; the spool did not take it, and AWS was not told that it is safe"
+            }
+            (None, false) => "left in the queue, which gives it again",
         };
         self.log(
             log::Level::Error,
             format!(
-                "sns: message {id} could not be delivered in {SESSIONS_MAX} sessions with the \
-                 broker; it is {what}"
+                "message {id} could not be delivered in {SESSIONS_MAX} sessions with the broker; \
+                 it is {what}"
             ),
         );
+        for delivery in entry.waiting {
+            if let DeliveryId::Queued(number) = delivery {
+                let random = self.rng.f64();
+                self.pushes.queue.undeliverable(number, now, random);
+                self.told.agent_changed = true;
+            }
+        }
         if let Some(seq) = seq {
             self.effects
                 .push(Effect::Spool(SpoolRequest::SetAside { seq }));
@@ -354,13 +365,17 @@ impl Engine {
         }
     }
 
-    /// The process stops: AWS shall come again with what is not safe.
+    /// The process stops: AWS shall come again with what is not safe. A message of the queue is
+    /// deleted if the broker takes it in the time that is left.
     pub(in crate::engine) fn answer_before_stop(&mut self, now: Now) {
         let entries = self.pushes.hand.entries.values_mut();
         let mut waiting: Vec<DeliveryId> = entries
             .flat_map(|entry| {
                 entry.until = None;
-                std::mem::take(&mut entry.waiting)
+                let (queued, requests) = entry.waiting.drain(..).partition(is_queued);
+                entry.waiting = queued;
+                let requests: Vec<DeliveryId> = requests;
+                requests
             })
             .collect();
         waiting.extend(self.pushes.shelf.give_up());
@@ -375,4 +390,8 @@ impl Engine {
         }
         self.pushes.queue.give_up();
     }
+}
+
+fn is_queued(delivery: &DeliveryId) -> bool {
+    matches!(delivery, DeliveryId::Queued(_))
 }

@@ -27,7 +27,7 @@ use super::{Effect, Engine, Now, Settings};
 use crate::state::alarms::Via;
 use crate::state::fault::Fault;
 use crate::state::model::Id;
-use crate::state::push::{Counts, DeliveryId, MessageId, Notice, Reason, Refusals};
+use crate::state::push::{Counts, DeliveryId, Meaning, MessageId, Notice, Reason, Refusals};
 use crate::state::subscription::{self, Subscription};
 use crate::state::time::Mono;
 use crate::topics::memory::Listed;
@@ -36,7 +36,7 @@ use crate::topics::{Topic, push as payload};
 use confirm::Confirming;
 use hand::Hand;
 use queue::Queue;
-use repeats::Repeats;
+use repeats::{EVENTS_MAX, MESSAGES_MAX, Repeats};
 use spool::Shelf;
 
 /// The broker may take so long before a message goes to the spool.
@@ -110,7 +110,9 @@ struct Unlogged {
 /// Everything about messages that AWS pushes.
 #[derive(Debug)]
 pub struct Pushes {
-    repeats: Repeats,
+    repeats: Repeats<MESSAGES_MAX>,
+    /// Events of EventBridge, which delivers them at least once, each time as another message.
+    events: Repeats<EVENTS_MAX>,
     hand: Hand,
     shelf: Shelf,
     queue: Queue,
@@ -134,6 +136,7 @@ impl Pushes {
         });
         Pushes {
             repeats: Repeats::default(),
+            events: Repeats::default(),
             hand: Hand::default(),
             shelf: Shelf::default(),
             queue: Queue::default(),
@@ -186,9 +189,10 @@ impl Pushes {
     }
 
     /// What the agent should say of itself.
-    pub(super) fn complaint(&self) -> Option<String> {
-        let fault = self.shelf.fault.as_ref()?;
-        Some(format!("sns: the spool: {fault}"))
+    pub(super) fn complaints(&self) -> impl Iterator<Item = String> {
+        let fault = self.shelf.fault.as_ref();
+        let of_spool = fault.map(|fault| format!("the spool: {fault}"));
+        of_spool.into_iter().chain(self.queue.complaint())
     }
 }
 
@@ -229,7 +233,7 @@ impl Engine {
         } else if !self.pushes.shelf.wait_for(id, delivery) {
             if self.pushes.repeats.contains(id, now.mono) {
                 self.answer(now, delivery);
-            } else if self.may_take(record.len()) {
+            } else if self.may_take(delivery, record.len()) {
                 let until = wait_of(delivery, now);
                 let entry = hand::Entry::arrived(id, delivery, record, until);
                 self.take(now, notice, subscription_arn, entry);
@@ -247,8 +251,13 @@ impl Engine {
     }
 
     /// Whether a message may go to the broker at once, past the spool.
-    fn may_take(&self, bytes: usize) -> bool {
-        self.broker.connected && !self.pushes.shelf.has_older() && self.pushes.hand.has_room(bytes)
+    fn may_take(&self, delivery: DeliveryId, bytes: usize) -> bool {
+        let shelf = &self.pushes.shelf;
+        let waits = match delivery {
+            DeliveryId::Request(_) => shelf.has_older(),
+            DeliveryId::Queued(_) => shelf.goes_first(),
+        };
+        self.broker.connected && !waits && self.pushes.hand.has_room(bytes)
     }
 
     /// Joins a message with the state and lets its publications go out.
@@ -260,6 +269,9 @@ impl Engine {
         mut entry: hand::Entry,
     ) {
         self.note_message(&notice, subscription_arn, entry.is_safe());
+        if let Meaning::Event(event) = &notice.meaning {
+            entry.event_id = event.event_id;
+        }
         entry.listed = Some(Listed {
             id: notice.message_id,
             json: payload::listed(&notice),
@@ -280,7 +292,10 @@ impl Engine {
                 request,
                 refused: None,
             }),
-            DeliveryId::Queued(number) => self.pushes.queue.is_safe(number, now.mono),
+            DeliveryId::Queued(number) => {
+                let is_news = self.pushes.queue.is_safe(number, now.mono);
+                self.told.agent_changed |= is_news;
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::super::queueing::{BATCH_MAX, HIDDEN, LONG_POLL, Letter, QueueEnd, QueueJob, Taken};
 use super::super::{Effect, Engine, Job, Now, backoff};
-use super::{Arrived, Push};
+use super::Arrived;
 use crate::state::alarms::Via;
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::push::{DeliveryId, Receipt, Refusals};
@@ -24,8 +24,17 @@ const GATHER: Duration = Duration::from_secs(1);
 /// Waits between two tries.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
-/// Messages that are too large together are received one by one for this long.
-const SINGLY_TIME: Duration = Duration::from_secs(300);
+/// So often in a row trouble that may pass by itself is not worth a word.
+const PASSING_FAILURES_MAX: u32 = 1;
+/// Messages that are more than can be received at once are received one by one for so long,
+/// longer each time it happens again.
+const SINGLY_FIRST: Duration = Duration::from_secs(60);
+const SINGLY_MAX: Duration = Duration::from_secs(3600);
+/// A large message needs the time of its request for its own way.
+const SINGLY_WAIT: Duration = Duration::from_secs(5);
+/// Waits after a message that the broker did not take in several sessions.
+const REST_FIRST: Duration = Duration::from_secs(30);
+const REST_MAX: Duration = Duration::from_secs(600);
 /// Messages tell of channels: so the first listing has this much time to come before them.
 const INVENTORY_WAIT: Duration = Duration::from_secs(10);
 
@@ -35,6 +44,14 @@ struct Held {
     receipt: Receipt,
     /// When to hide it for longer; `None` when that is no longer possible.
     hide_at: Option<Mono>,
+}
+
+/// The job that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Receive { count: usize, wait: Duration },
+    Delete,
+    Hide,
 }
 
 /// The engine's view of the queue.
@@ -49,25 +66,32 @@ pub struct Queue {
     done: Vec<Receipt>,
     /// Since when the first of them waits.
     done_since: Option<Mono>,
-    /// Being deleted.
-    deleting: bool,
-    /// A job is under way.
-    busy: bool,
+    asked: Option<Asked>,
     failures: u32,
     /// Nothing is asked before.
     retry_at: Option<Mono>,
     /// Whether the last receive was good: then the next may take its time.
     works: bool,
     singly_until: Option<Mono>,
+    /// How often in a row there was more than could be received at once.
+    too_large: u32,
+    /// How often in a row a receive that should wait came back empty at once.
+    hasty: u32,
+    /// Messages in a row that the broker did not take in several sessions.
+    undeliverable: u32,
+    /// Nothing is received before.
+    rest_until: Option<Mono>,
 }
 
 impl Queue {
-    /// A message is safe: it may be deleted.
-    pub(super) fn is_safe(&mut self, number: u64, now: Mono) {
-        if let Some(held) = self.held.remove(&number) {
-            self.done.push(held.receipt);
-            self.done_since.get_or_insert(now);
-        }
+    /// A message is safe: it may be deleted. True when that ends a complaint.
+    pub(super) fn is_safe(&mut self, number: u64, now: Mono) -> bool {
+        let Some(held) = self.held.remove(&number) else {
+            return false;
+        };
+        self.done.push(held.receipt);
+        self.done_since.get_or_insert(now);
+        std::mem::take(&mut self.undeliverable) > 0
     }
 
     /// A message is not taken: it stays in the queue, which gives it again.
@@ -75,10 +99,29 @@ impl Queue {
         self.held.remove(&number);
     }
 
-    /// The process stops: what is not safe stays in the queue.
+    /// The broker ends the session over this message, or takes none at all: it stays in the
+    /// queue, and is not asked for in a hurry.
+    pub(super) fn undeliverable(&mut self, number: u64, now: Now, random: f64) {
+        self.leave(number);
+        self.undeliverable += 1;
+        let rest = backoff::delay(self.undeliverable, REST_FIRST, REST_MAX, random);
+        self.rest_until = Some(now.mono.after(rest));
+    }
+
+    /// What the agent should say of it.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let text = "sqs: the broker ended its sessions over messages of the queue; they stay there";
+        (self.undeliverable > 0).then(|| text.to_owned())
+    }
+
+    /// The process stops: what has not been taken stays in the queue, and so does what the
+    /// broker does not take any more.
     pub(super) fn give_up(&mut self) {
-        self.parked.clear();
-        self.held.clear();
+        for arrived in std::mem::take(&mut self.parked) {
+            if let DeliveryId::Queued(number) = arrived.delivery {
+                self.leave(number);
+            }
+        }
         self.retry_at = None;
     }
 
@@ -110,12 +153,20 @@ impl Queue {
         self.retry_at = None;
     }
 
+    /// There is more than can be received at once, for its size or for a slow line. What was on
+    /// its way comes again.
+    fn receive_singly(&mut self, now: Now) {
+        self.too_large += 1;
+        let time = backoff::delay(self.too_large, SINGLY_FIRST, SINGLY_MAX, 1.0);
+        self.singly_until = Some(now.mono.after(time));
+    }
+
     /// All that is safe, as far as one request takes it.
     fn delete(&mut self, now: Mono) -> QueueJob {
         let rest = self.done.split_off(self.done.len().min(BATCH_MAX));
         let batch = std::mem::replace(&mut self.done, rest);
         self.done_since = (!self.done.is_empty()).then_some(now);
-        self.deleting = true;
+        self.asked = Some(Asked::Delete);
         QueueJob::Delete(batch)
     }
 
@@ -127,20 +178,21 @@ impl Queue {
         due.truncate(BATCH_MAX);
         let hide_at = Some(now.after(HIDDEN - HIDE_BEFORE));
         due.iter_mut().for_each(|held| held.hide_at = hide_at);
-        QueueJob::Hide(due.into_iter().map(|held| held.receipt.clone()).collect())
+        let receipts = due.into_iter().map(|held| held.receipt.clone()).collect();
+        self.asked = Some(Asked::Hide);
+        QueueJob::Hide(receipts)
     }
 
     fn receive(&mut self, now: Mono) -> QueueJob {
         self.singly_until = self.singly_until.filter(|until| *until > now);
-        QueueJob::Receive {
-            count: self.singly_until.map_or(BATCH_MAX, |_| 1),
-            // Whether it works is to be known at once.
-            wait: if self.works {
-                LONG_POLL
-            } else {
-                Duration::ZERO
-            },
-        }
+        let (count, wait) = match self.singly_until {
+            Some(_) => (1, SINGLY_WAIT),
+            None => (BATCH_MAX, LONG_POLL),
+        };
+        // Whether it works is to be known at once.
+        let wait = if self.works { wait } else { Duration::ZERO };
+        self.asked = Some(Asked::Receive { count, wait });
+        QueueJob::Receive { count, wait }
     }
 }
 
@@ -149,14 +201,13 @@ impl Engine {
     pub(in crate::engine) fn advance_queue(&mut self, now: Now) {
         while self.stopping.is_none()
             && let Some(first) = self.pushes.queue.parked.front()
-            && self.may_take(first.record.len())
+            && self.may_take(first.delivery, first.record.len())
         {
             if let Some(arrived) = self.pushes.queue.parked.pop_front() {
-                self.pushed(now, Push::Notice(Box::new(arrived)));
+                self.arrived(now, arrived);
             }
         }
         if let Some(job) = self.next_of_queue(now) {
-            self.pushes.queue.busy = true;
             self.effects.push(Effect::Poll(Job::Queue(job)));
         }
     }
@@ -165,10 +216,13 @@ impl Engine {
         let due = |at: Option<Mono>| at.is_some_and(|at| at <= now.mono);
         let begins = due(self.receive_at());
         let queue = &mut self.pushes.queue;
-        if queue.busy || queue.retry_at.is_some_and(|at| at > now.mono) {
+        if queue.asked.is_some() || queue.retry_at.is_some_and(|at| at > now.mono) {
             return None;
         }
-        if due(queue.delete_at()) || self.stopping.is_some() && !queue.done.is_empty() {
+        if self.stopping.is_some() {
+            return (!queue.done.is_empty()).then(|| queue.delete(now.mono));
+        }
+        if due(queue.delete_at()) {
             return Some(queue.delete(now.mono));
         }
         if due(queue.hide_at()) {
@@ -181,21 +235,21 @@ impl Engine {
     fn receive_at(&self) -> Option<Mono> {
         let queue = &self.pushes.queue;
         let is_empty = queue.held.is_empty() && queue.done.is_empty();
-        let takes = self.broker.connected && !self.pushes.shelf.has_older();
+        let takes = self.broker.connected && !self.pushes.shelf.goes_first();
         // Before the program's own date there is no TLS.
-        let is_asked_for = self.settings.queue_url.is_some() && self.stopping.is_none();
-        let wanted = is_asked_for && !self.polls.clock_was_wrong;
+        let wanted = self.wants_queue() && self.stopping.is_none() && !self.polls.clock_was_wrong;
         let begin = match self.is_overview_known() {
             true => self.began,
             false => self.began.after(INVENTORY_WAIT),
         };
+        let begin = queue.rest_until.map_or(begin, |until| until.max(begin));
         (wanted && takes && is_empty).then_some(begin)
     }
 
     /// When something of the queue is due that no event will bring about.
     pub(in crate::engine) fn queue_deadline(&self, now: Now) -> Option<Mono> {
         let queue = &self.pushes.queue;
-        if queue.busy {
+        if queue.asked.is_some() || self.stopping.is_some() {
             return None;
         }
         let jobs = [queue.delete_at(), queue.hide_at(), self.receive_at()];
@@ -206,87 +260,132 @@ impl Engine {
     /// Whether messages are safe that the queue has not been told of.
     pub(in crate::engine) fn owes_the_queue(&self) -> bool {
         let queue = &self.pushes.queue;
-        queue.deleting || !queue.done.is_empty()
+        queue.asked == Some(Asked::Delete) || !queue.done.is_empty()
     }
 
     /// What came of a job.
     pub(in crate::engine) fn queue_told(&mut self, now: Now, end: QueueEnd, took: Duration) {
-        self.pushes.queue.busy = false;
+        let asked = self.pushes.queue.asked.take();
         match end {
-            QueueEnd::Received(Ok(letters)) => {
-                self.pushes.queue.succeeded();
-                self.pushes.queue.works = true;
-                self.note(now, Source::Sqs, Ok(()), took);
-                // Who stops leaves them in the queue.
-                if self.stopping.is_none() {
-                    letters
-                        .into_iter()
-                        .for_each(|one| self.received_letter(now, one));
-                }
-            }
-            QueueEnd::Received(Err(fault)) if fault.kind == FaultKind::TooLarge => {
-                self.too_large(now, fault, took);
-            }
-            QueueEnd::Deleted(Ok(again)) => {
-                self.pushes.queue.deleting = false;
-                match again.is_empty() {
-                    true => self.pushes.queue.succeeded(),
-                    false => self.queue_failed(now),
-                }
-                self.delete_again(now, again);
-            }
-            QueueEnd::Deleted(Err((fault, again))) => {
-                self.pushes.queue.deleting = false;
-                self.queue_failed(now);
-                self.delete_again(now, again);
-                self.note(now, Source::Sqs, Err(fault), took);
-            }
-            QueueEnd::Hidden(Ok(over)) => {
-                self.pushes.queue.succeeded();
-                let held = self.pushes.queue.held.values_mut();
-                let over = held.filter(|held| over.contains(&held.receipt));
-                over.for_each(|held| held.hide_at = None);
-            }
-            QueueEnd::Received(Err(fault)) => {
-                self.queue_failed(now);
-                self.note(now, Source::Sqs, Err(fault), took);
-            }
-            QueueEnd::Hidden(Err(fault)) => {
-                self.queue_failed(now);
-                let held = self.pushes.queue.held.values_mut();
-                held.for_each(|held| held.hide_at = held.hide_at.map(|_| now.mono));
-                self.note(now, Source::Sqs, Err(fault), took);
-            }
+            QueueEnd::Received(result) => self.letters_received(now, asked, result, took),
+            QueueEnd::Deleted(again, fault) => self.letters_deleted(now, again, fault, took),
+            QueueEnd::Hidden(result) => self.letters_hidden(now, result, took),
         }
     }
 
-    fn queue_failed(&mut self, now: Now) {
-        let random = self.rng.f64();
-        self.pushes.queue.failed(now, random);
+    fn letters_received(
+        &mut self,
+        now: Now,
+        asked: Option<Asked>,
+        result: Result<Vec<Letter>, Fault>,
+        took: Duration,
+    ) {
+        let (count, wait) = match asked {
+            Some(Asked::Receive { count, wait }) => (count, wait),
+            _ => (BATCH_MAX, Duration::ZERO),
+        };
+        let letters = match result {
+            Ok(letters) => letters,
+            Err(fault) => return self.letters_lacking(now, count, fault, took),
+        };
+        let queue = &mut self.pushes.queue;
+        queue.succeeded();
+        queue.works = true;
+        if letters.len() > 1 {
+            queue.too_large = 0;
+        }
+        self.note(now, Source::Sqs, Ok(()), took);
+        self.slow_down(now, letters.is_empty() && took < wait / 2);
+        // Who stops leaves them in the queue.
+        if self.stopping.is_none() {
+            letters
+                .into_iter()
+                .for_each(|one| self.open_letter(now, one));
+        }
     }
 
-    fn delete_again(&mut self, now: Now, again: Vec<Receipt>) {
+    /// A receive that should wait for messages and does not would be made without end.
+    fn slow_down(&mut self, now: Now, is_hasty: bool) {
+        let random = self.rng.f64();
+        let queue = &mut self.pushes.queue;
+        if !is_hasty {
+            queue.hasty = 0;
+            return;
+        }
+        queue.hasty += 1;
+        let wait = backoff::delay(queue.hasty, RETRY_FIRST, LONG_POLL, random);
+        queue.retry_at = Some(now.mono.after(wait));
+        if queue.hasty == 2 {
+            self.log(
+                log::Level::Warn,
+                "sqs: what answers does not wait for messages (WaitTimeSeconds); it is asked less \
+                 often, so that messages come later",
+            );
+        }
+    }
+
+    fn letters_lacking(&mut self, now: Now, count: usize, fault: Fault, took: Duration) {
+        let too_large = fault.kind == FaultKind::TooLarge;
+        if count > 1 && (too_large || fault.kind == FaultKind::Network) {
+            self.pushes.queue.receive_singly(now);
+        }
+        if too_large && count > 1 {
+            self.log(
+                log::Level::Info,
+                "sqs: the messages are too large to be taken together; they are taken one by one",
+            );
+            return;
+        }
+        self.queue_failed(now, fault, took);
+    }
+
+    /// `again` has not been deleted, because of the fault.
+    fn letters_deleted(
+        &mut self,
+        now: Now,
+        again: Vec<Receipt>,
+        fault: Option<Fault>,
+        took: Duration,
+    ) {
+        match fault {
+            Some(fault) => self.queue_failed(now, fault, took),
+            None => self.pushes.queue.succeeded(),
+        }
         let queue = &mut self.pushes.queue;
         queue.done.splice(0..0, again);
         queue.done_since = (!queue.done.is_empty()).then_some(now.mono);
     }
 
-    /// Ten messages of a megabyte are more than is read at once; they come again.
-    fn too_large(&mut self, now: Now, fault: Fault, took: Duration) {
-        let singly = self.pushes.queue.singly_until.is_some();
-        if singly {
-            self.queue_failed(now);
-            self.note(now, Source::Sqs, Err(fault), took);
-            return;
+    /// Those that cannot be hidden any more are named.
+    fn letters_hidden(&mut self, now: Now, result: Result<Vec<Receipt>, Fault>, took: Duration) {
+        let held = self.pushes.queue.held.values_mut();
+        match result {
+            Ok(over) => {
+                let over = held.filter(|held| over.contains(&held.receipt));
+                over.for_each(|held| held.hide_at = None);
+                self.pushes.queue.succeeded();
+            }
+            Err(fault) => {
+                held.for_each(|held| held.hide_at = held.hide_at.map(|_| now.mono));
+                self.queue_failed(now, fault, took);
+            }
         }
-        self.pushes.queue.singly_until = Some(now.mono.after(SINGLY_TIME));
-        self.log(
-            log::Level::Info,
-            "sqs: the messages are too large to be taken together; they are taken one by one",
-        );
     }
 
-    fn received_letter(&mut self, now: Now, letter: Letter) {
+    fn queue_failed(&mut self, now: Now, fault: Fault, took: Duration) {
+        let random = self.rng.f64();
+        let queue = &mut self.pushes.queue;
+        queue.failed(now, random);
+        let passes = matches!(
+            fault.kind,
+            FaultKind::Network | FaultKind::Server | FaultKind::Throttled | FaultKind::Answer
+        );
+        if !passes || queue.failures > PASSING_FAILURES_MAX {
+            self.note(now, Source::Sqs, Err(fault), took);
+        }
+    }
+
+    fn open_letter(&mut self, now: Now, letter: Letter) {
         let queue = &mut self.pushes.queue;
         let number = queue.number();
         let delivery = DeliveryId::Queued(number);
@@ -304,7 +403,7 @@ impl Engine {
                     record,
                     subscription_arn: None,
                 };
-                self.pushed(now, Push::Notice(Box::new(arrived)));
+                self.arrived(now, arrived);
             }
             Err(unfit) => {
                 let refusals = Refusals {

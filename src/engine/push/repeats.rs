@@ -9,19 +9,27 @@ use crate::state::push::MessageId;
 use crate::state::time::Mono;
 
 /// Messages remembered.
-pub const REMEMBERED_MAX: usize = 8192;
+pub const MESSAGES_MAX: usize = 8192;
+/// Events of EventBridge remembered.
+pub const EVENTS_MAX: usize = 1024;
 /// How long: AWS tries for an hour, and a person may replay what was recorded.
 const REMEMBERED_TIME: Duration = Duration::from_secs(2 * 3600);
 
-/// The window of messages that are not published again.
+/// The window of up to `N` ids that are not told again.
 #[derive(Debug, Default)]
-pub struct Repeats {
-    /// Oldest first. Made when the first message comes: it takes room.
-    order: Option<Box<Deque<MessageId, REMEMBERED_MAX>>>,
+pub struct Repeats<const N: usize> {
+    /// Oldest first. Made when the first one comes: it takes room.
+    order: Option<Box<Deque<MessageId, N>>>,
     since: HashMap<MessageId, Mono>,
 }
 
-impl Repeats {
+impl<const N: usize> Repeats<N> {
+    /// Forgets what has not been told after all.
+    pub fn forget(&mut self, id: MessageId) {
+        // Its place in the order goes with time.
+        self.since.remove(&id);
+    }
+
     /// Whether the message was delivered not long ago.
     pub fn contains(&self, id: MessageId, now: Mono) -> bool {
         let since = self.since.get(&id);
@@ -64,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_message_is_remembered_for_two_hours() {
-        let mut repeats = Repeats::default();
+        let mut repeats = Repeats::<MESSAGES_MAX>::default();
         assert!(!repeats.contains(id(1), at(0)));
         repeats.insert(id(1), at(0));
         assert!(repeats.contains(id(1), at(7199)));
@@ -75,10 +83,10 @@ mod tests {
 
     #[test]
     fn the_oldest_goes_where_there_is_no_room() {
-        let mut repeats = Repeats::default();
-        let all = REMEMBERED_MAX as u64 + 3;
+        let mut repeats = Repeats::<MESSAGES_MAX>::default();
+        let all = MESSAGES_MAX as u64 + 3;
         (0..all).for_each(|n| repeats.insert(id(n), at(n / 1000)));
-        assert_eq!(repeats.since.len(), REMEMBERED_MAX);
+        assert_eq!(repeats.since.len(), MESSAGES_MAX);
         let known = |n| repeats.contains(id(n), at(10));
         assert_eq!([known(2), known(3), known(all - 1)], [false, true, true]);
     }

@@ -12,6 +12,9 @@ use crate::state::time::Mono;
 /// So many delivered messages are released at a time, unless none is left.
 const RELEASED_AT_ONCE: u64 = 64;
 
+/// A spool that could not be opened is tried again after this long, also when nothing is to be
+/// kept: it may hold messages from before.
+const OPEN_AGAIN: Duration = Duration::from_secs(60);
 /// What the disk could not read is tried again after this long.
 const READ_AGAIN: Duration = Duration::from_secs(10);
 /// Messages that go past the broker and are being written at the most: a disk that hangs shall
@@ -34,6 +37,8 @@ struct Writing {
 pub struct Shelf {
     /// The next number; `None` until the spool is open.
     next: Option<Seq>,
+    /// When it is tried again to open it.
+    open_at: Option<Mono>,
     writing: BTreeMap<Seq, Writing>,
     /// Records that were asked to be written and not answered for.
     asked: usize,
@@ -56,13 +61,18 @@ impl Shelf {
         self.has_unread() || !self.writing.is_empty()
     }
 
+    /// Whether they are waited for. What cannot be read now keeps nothing else waiting.
+    pub fn goes_first(&self) -> bool {
+        self.has_older() && self.read_at.is_none()
+    }
+
     fn has_unread(&self) -> bool {
         self.last > 0 && self.read_from <= self.last
     }
 
-    /// When the disk is to be read again.
+    /// When the disk is to be tried again.
     pub fn deadline(&self) -> Option<Mono> {
-        self.read_at
+        [self.read_at, self.open_at].into_iter().flatten().min()
     }
 
     /// Names a record that is about to be written; `None` when there is no room for it.
@@ -121,8 +131,9 @@ impl Engine {
         match event {
             SpoolEvent::Opened(Ok(opened)) => self.spool_opened(now, opened),
             SpoolEvent::Opened(Err(why)) => {
-                // With the next message it is tried again.
+                // With the next message it is tried again, and after a while.
                 self.pushes.shelf.next.get_or_insert(1);
+                self.pushes.shelf.open_at = Some(now.mono.after(OPEN_AGAIN));
                 self.spool_failed(why);
             }
             SpoolEvent::Stored { seqs, result } => {
@@ -138,7 +149,9 @@ impl Engine {
     }
 
     fn spool_opened(&mut self, now: Now, opened: Opened) {
+        self.spool_works();
         let shelf = &mut self.pushes.shelf;
+        shelf.open_at = None;
         shelf.next = Some(opened.next.max(shelf.next.unwrap_or_default()));
         // What came again before the spool was open may have been told, or be under way.
         for (seq, id) in &opened.pending {
@@ -159,13 +172,13 @@ impl Engine {
         let count = opened.pending.len();
         self.log(
             log::Level::Info,
-            format!("sns: {count} messages wait in the spool"),
+            format!("the spool: {count} messages wait in it"),
         );
     }
 
     fn spool_failed(&mut self, why: String) {
         if self.pushes.shelf.fault.as_ref() != Some(&why) {
-            self.log(log::Level::Error, format!("sns: the spool: {why}"));
+            self.log(log::Level::Error, format!("the spool: {why}"));
             self.pushes.shelf.fault = Some(why);
             self.told.agent_changed = true;
         }
@@ -173,7 +186,7 @@ impl Engine {
 
     fn spool_works(&mut self) {
         if self.pushes.shelf.fault.take().is_some() {
-            self.log(log::Level::Info, "sns: the spool works again");
+            self.log(log::Level::Info, "the spool: it works again");
             self.told.agent_changed = true;
         }
     }
@@ -207,6 +220,10 @@ impl Engine {
         self.pushes.shelf.reading = false;
         let is_empty = records.is_empty();
         self.pushes.shelf.read_at = is_empty.then(|| now.mono.after(READ_AGAIN));
+        match is_empty {
+            true => self.spool_failed("it cannot be read now; it is tried again".to_owned()),
+            false => self.spool_works(),
+        }
         for Spooled { seq, notice } in records {
             let shelf = &mut self.pushes.shelf;
             if seq < shelf.read_from {
@@ -245,6 +262,11 @@ impl Engine {
 
     /// Reads on when there is room, and lets go of what is delivered.
     pub(super) fn advance_shelf(&mut self, now: Now) {
+        let open_at = &mut self.pushes.shelf.open_at;
+        if open_at.is_some_and(|at| at <= now.mono) {
+            *open_at = Some(now.mono.after(OPEN_AGAIN));
+            self.effects.push(Effect::Spool(SpoolRequest::Open));
+        }
         let (shelf, hand) = (&mut self.pushes.shelf, &self.pushes.hand);
         let Some(next) = shelf.next else {
             return;

@@ -98,11 +98,22 @@ impl Engine {
         match &notice.meaning {
             Meaning::Alarm(alarm) => self.join_alarm(now, notice, alarm, entry),
             Meaning::Event(event) if !self.is_news(event) => {}
+            Meaning::Event(event) if self.was_told(now, event) => {}
             Meaning::Event(event) => {
                 let happening = self.happening(notice, event);
                 entry.once.push(self.tell_once(Once::Event(happening)));
             }
         }
+    }
+
+    /// Whether the same event came as another message. From now on it did.
+    fn was_told(&mut self, now: Now, event: &PushedEvent) -> bool {
+        let Some(id) = event.event_id else {
+            return false;
+        };
+        let was_told = self.pushes.events.contains(id, now.mono);
+        self.pushes.events.insert(id, now.mono);
+        was_told
     }
 
     fn join_alarm(&mut self, now: Now, notice: &Notice, alarm: &PushedAlarm, entry: &mut Entry) {
@@ -277,7 +288,11 @@ impl Engine {
     }
 
     pub(in crate::engine) fn wants_pushes(&self) -> bool {
-        self.settings.listens || self.settings.queue_url.is_some()
+        self.settings.listens || self.wants_queue()
+    }
+
+    pub(in crate::engine) fn wants_queue(&self) -> bool {
+        self.settings.queue_url.is_some()
     }
 }
 

@@ -50,6 +50,7 @@ fn passed(json: &str) -> Passed {
 fn push(rig: &mut Rig, n: u64, status: &str, detail: &str) {
     let id = format!("00000000-0000-4000-8000-{n:012x}");
     let event = PushedEvent {
+        event_id: None,
         event_type: EventType::HarvestJob,
         time: START,
         about: Vec::new(),

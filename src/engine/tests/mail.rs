@@ -33,6 +33,10 @@ pub struct Mail {
     pub lazy: u32,
     /// More than one of them is too large an answer.
     pub large: bool,
+    /// More than one of them does not come in time.
+    pub slow: bool,
+    /// It never waits for messages.
+    pub hasty: bool,
     /// How long a request takes.
     pub delay: Duration,
     number: u64,
@@ -46,6 +50,8 @@ impl Default for Mail {
             faults: BTreeMap::new(),
             lazy: 0,
             large: false,
+            slow: false,
+            hasty: false,
             delay: Duration::from_millis(30),
             number: 0,
         }
@@ -92,7 +98,7 @@ impl Mail {
         let QueueJob::Receive { wait, .. } = job else {
             return None;
         };
-        let fails = self.faults.contains_key(name(job));
+        let fails = self.faults.contains_key(name(job)) || self.hasty;
         let end = began.0 + *wait;
         let visible = self.items.values().map(|item| item.visible_at).min();
         let at = visible.map_or(end, |at| at.min(end));
@@ -105,10 +111,15 @@ impl Mail {
             QueueJob::Receive { count, .. } => {
                 QueueEnd::Received(fault.map_or_else(|| self.receive(count, now, spool), Err))
             }
-            QueueJob::Delete(receipts) => QueueEnd::Deleted(match fault {
-                Some(fault) => Err((fault, receipts)),
-                None => Ok(self.delete(receipts)),
-            }),
+            QueueJob::Delete(receipts) => match fault {
+                Some(fault) => QueueEnd::Deleted(receipts, Some(fault)),
+                None => {
+                    let again = self.delete(receipts);
+                    let fault = Fault::new(FaultKind::Server, "not deleted", "");
+                    let fault = (!again.is_empty()).then_some(fault);
+                    QueueEnd::Deleted(again, fault)
+                }
+            },
             QueueJob::Hide(receipts) => QueueEnd::Hidden(match fault {
                 Some(fault) => Err(fault),
                 None => Ok(self.hide(receipts, now)),
@@ -142,9 +153,10 @@ impl Mail {
                 },
             });
         }
-        match self.large && letters.len() > 1 {
-            true => Err(Fault::new(FaultKind::TooLarge, "too large", "")),
-            false => Ok(letters),
+        match letters.len() > 1 {
+            true if self.large => Err(Fault::new(FaultKind::TooLarge, "too large", "")),
+            true if self.slow => Err(Fault::new(FaultKind::Network, "too slow", "")),
+            _ => Ok(letters),
         }
     }
 

@@ -18,6 +18,7 @@ mod push;
 mod push_odd;
 mod push_random;
 mod queue;
+mod queue_odd;
 mod random;
 mod region;
 mod rig;

@@ -32,6 +32,7 @@ pub fn passed(json: &str) -> Passed {
 
 pub fn notice(n: u64) -> Notice {
     let event = PushedEvent {
+        event_id: None,
         event_type: EventType::InputSwitch,
         time: START,
         about: vec![Reference::Channel("a".into())],

@@ -226,3 +226,25 @@ fn what_came_again_before_the_spool_was_open_is_told_once() {
         assert!(rig.spool.records.is_empty());
     }
 }
+
+#[test]
+fn a_spool_that_could_not_be_opened_tells_what_it_holds_though_nothing_new_comes() {
+    let mut rig = rig();
+    rig.to(10);
+    rig.broker.up = false;
+    rig.lose_broker();
+    rig.to(11);
+    push(&mut rig, 1, 1);
+    rig.to(12);
+    assert_eq!(rig.answers, good(1..2));
+    rig.spool.full = true;
+    rig.broker.up = true;
+    rig.crash(pushed_settings(), 0, Duration::ZERO);
+    rig.to(100);
+    assert_eq!(told(&rig), Vec::<u64>::new());
+    rig.spool.full = false;
+    rig.to(200);
+    assert_eq!(told(&rig), [1]);
+    assert!(rig.spool.records.is_empty());
+    assert_eq!(rig.json("agent")["reasons"], serde_json::json!([]));
+}

@@ -1,19 +1,18 @@
 //! Messages of the queue: published once, deleted when they are safe, left where they are while
 //! they cannot be taken.
 
-use super::push::{SUBSCRIPTION, TOPIC, notice, push_notice, told};
+use super::push::{SUBSCRIPTION, TOPIC, id, notice, push_notice, told};
 use super::rig::settings;
 use super::*;
 use crate::engine::queueing::Unfit;
 use crate::engine::{Event, Settings};
 use crate::state::alarms::Via;
-use crate::state::fault::{Fault, FaultKind};
-use crate::state::push::{Notice, Reason};
+use crate::state::push::{Meaning, Notice, Reason};
 
 /// Of the config.
 pub const QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/edge";
 
-fn queue_settings() -> Settings {
+pub fn queue_settings() -> Settings {
     Settings {
         topic_arns: vec![TOPIC.into()],
         queue_url: Some(QUEUE.into()),
@@ -21,35 +20,31 @@ fn queue_settings() -> Settings {
     }
 }
 
-fn rig() -> Rig {
+pub fn rig() -> Rig {
     Rig::new(queue_settings(), live(&["a"]))
 }
 
 /// As the listener has it, by the queue.
-fn queued(n: u64) -> Notice {
+pub fn queued(n: u64) -> Notice {
     Notice {
         via: Via::Sqs,
         ..notice(n)
     }
 }
 
-fn put(rig: &mut Rig, numbers: std::ops::RangeInclusive<u64>) {
+pub fn put(rig: &mut Rig, numbers: std::ops::RangeInclusive<u64>) {
     numbers.for_each(|n| rig.mail(Ok(queued(n))));
 }
 
-fn lose(rig: &mut Rig) {
+pub fn lose(rig: &mut Rig) {
     rig.broker.up = false;
     rig.lose_broker();
 }
 
-fn sorted(rig: &Rig) -> Vec<u64> {
+pub fn sorted(rig: &Rig) -> Vec<u64> {
     let mut told = told(rig);
     told.sort_unstable();
     told
-}
-
-fn fault(kind: FaultKind) -> Fault {
-    Fault::new(kind, "as planned", "")
 }
 
 #[test]
@@ -270,101 +265,6 @@ fn what_is_not_ours_is_counted_shown_and_deleted_and_the_rest_goes_on() {
 }
 
 #[test]
-fn messages_that_are_too_large_together_are_taken_one_by_one() {
-    let mut rig = rig();
-    rig.to(10);
-    rig.mail.large = true;
-    put(&mut rig, 1..=12);
-    rig.to(200);
-    assert_eq!(sorted(&rig), (1..=12).collect::<Vec<_>>());
-    assert!(rig.mail.items.is_empty());
-    assert_eq!(rig.json("agent")["sources"]["sqs"]["state"], "ok");
-    let lines = rig.log.iter().filter(|line| line.contains("one by one"));
-    assert_eq!(lines.count(), 1);
-}
-
-#[test]
-fn trouble_with_the_queue_is_told_once_and_heals_by_itself() {
-    let kinds = [
-        FaultKind::Refused,
-        FaultKind::Permission,
-        FaultKind::Throttled,
-        FaultKind::Network,
-        FaultKind::Server,
-    ];
-    for kind in kinds {
-        let mut rig = rig();
-        rig.to(30);
-        rig.mail.faults.insert("receive", fault(kind));
-        rig.mail.faults.insert("look", fault(kind));
-        rig.to(60);
-        let status = &rig.json("agent")["sources"]["sqs"];
-        assert_eq!(status["state"], "failing", "{kind:?}");
-        assert_eq!(status["error"], "as planned");
-        assert_eq!(rig.json("agent")["health"], "degraded");
-        rig.to(630);
-        assert_eq!(rig.json("source/sqs"), "offline");
-        let asked = rig.mail.count("look");
-        assert!((10..=30).contains(&asked), "{kind:?}: {asked} tries");
-        let told = |rig: &Rig| {
-            let lines = rig.log.iter().filter(|line| line.contains("as planned"));
-            lines.count()
-        };
-        assert_eq!(told(&rig), 1, "{kind:?}");
-        put(&mut rig, 1..=1);
-        rig.mail.faults.clear();
-        rig.to(700);
-        assert_eq!(self::told(&rig), [1], "{kind:?}");
-        assert_eq!(rig.json("source/sqs"), "online");
-        assert_eq!(rig.json("agent")["health"], "ok");
-    }
-}
-
-#[test]
-fn a_short_trouble_does_not_make_the_source_stale() {
-    let mut rig = rig();
-    rig.to(30);
-    rig.mail.faults.insert("receive", fault(FaultKind::Network));
-    rig.mail.faults.insert("look", fault(FaultKind::Network));
-    rig.to(55);
-    rig.mail.faults.clear();
-    rig.to(100);
-    let of_source = |m: &&rig::Message| m.topic.ends_with("source/sqs");
-    let shown = rig.broker.log.iter().filter(of_source);
-    assert!(shown.into_iter().all(|m| m.payload == "online"));
-}
-
-#[test]
-fn what_cannot_be_deleted_is_told_and_published_once_all_the_same() {
-    let mut rig = rig();
-    rig.to(10);
-    rig.mail
-        .faults
-        .insert("delete", fault(FaultKind::Permission));
-    put(&mut rig, 1..=15);
-    rig.to(3 * 3600);
-    // The first ten are not followed by more that could not be deleted either.
-    assert_eq!(told(&rig), (1..=10).collect::<Vec<_>>());
-    assert_eq!(rig.json("agent")["sources"]["sqs"]["state"], "failing");
-    rig.mail.faults.clear();
-    rig.to(3 * 3600 + 120);
-    assert_eq!(told(&rig), (1..=15).collect::<Vec<_>>());
-    assert!(rig.mail.items.is_empty());
-    assert_eq!(rig.json("agent")["sources"]["sqs"]["state"], "ok");
-}
-
-#[test]
-fn a_delete_that_sqs_fails_at_is_made_again() {
-    let mut rig = rig();
-    rig.to(10);
-    rig.mail.lazy = 25;
-    put(&mut rig, 1..=10);
-    rig.to(60);
-    assert_eq!(told(&rig), (1..=10).collect::<Vec<_>>());
-    assert!(rig.mail.items.is_empty());
-}
-
-#[test]
 fn a_repeat_of_the_queue_is_deleted_and_not_published_again() {
     let mut rig = rig();
     rig.to(10);
@@ -416,7 +316,7 @@ fn a_stop_deletes_what_is_safe_and_leaves_the_rest_in_the_queue() {
 
     let mut rig = self::rig();
     rig.to(10);
-    rig.broker.delay = Duration::from_millis(300);
+    rig.broker.delay = Duration::from_secs(3);
     put(&mut rig, 1..=3);
     rig.run_for(Duration::from_millis(100));
     rig.handle(Event::Stop);
@@ -426,18 +326,43 @@ fn a_stop_deletes_what_is_safe_and_leaves_the_rest_in_the_queue() {
 }
 
 #[test]
-fn what_ends_five_sessions_is_set_aside_and_the_queue_goes_on() {
+fn an_event_that_eventbridge_delivers_twice_is_one_event_whichever_way_it_comes() {
+    let with_id = |n: u64, event: u64| {
+        let mut notice = queued(n);
+        if let Meaning::Event(told) = &mut notice.meaning {
+            told.event_id = Some(id(event));
+        }
+        notice
+    };
     let mut rig = rig();
     rig.to(10);
-    rig.broker.poison = Some(r#"{"n":2}"#.to_owned());
-    put(&mut rig, 1..=4);
-    rig.to(400);
-    let mut told = sorted(&rig);
-    told.dedup();
-    assert_eq!(told, [1, 3, 4]);
-    assert_eq!(rig.spool.aside.len(), 1);
-    assert!(rig.mail.items.is_empty() && rig.spool.records.is_empty());
-    assert!(rig.log.iter().any(|line| line.contains("set aside")));
+    // As two messages of SNS, at once and later; and put into the queue itself.
+    rig.mail(Ok(with_id(1, 77)));
+    rig.mail(Ok(with_id(2, 77)));
+    rig.mail(Ok(with_id(3, 78)));
+    rig.to(20);
+    rig.mail(Ok(with_id(4, 77)));
+    rig.to(40);
+    assert_eq!(told(&rig), [1, 2, 3, 4]);
+    assert_eq!(rig.messages("event/input_switch").len(), 2);
+}
+
+#[test]
+fn a_stop_waits_for_what_the_broker_is_about_to_take() {
+    for delay in [50, 300, 1500] {
+        let mut rig = rig();
+        rig.to(10);
+        rig.broker.delay = Duration::from_millis(delay);
+        put(&mut rig, 1..=10);
+        rig.run_for(Duration::from_millis(60));
+        rig.handle(Event::Stop);
+        rig.run_for(Duration::from_secs(5));
+        assert!(rig.finished, "{delay} ms");
+        // Whatever was published is deleted, whatever was not is there.
+        let published = told(&rig).len();
+        assert_eq!(rig.mail.items.len() + published, 10, "{delay} ms");
+        assert_eq!(published, 10, "{delay} ms");
+    }
 }
 
 #[test]
@@ -454,22 +379,4 @@ fn messages_that_waited_for_us_know_their_channel() {
     put(&mut rig, 1..=3);
     rig.to(60);
     assert_eq!(told(&rig), [1, 2, 3]);
-}
-
-#[test]
-fn a_queue_in_trouble_wakes_nobody_in_a_hurry() {
-    let mut rig = rig();
-    rig.to(10);
-    lose(&mut rig);
-    put(&mut rig, 1..=10);
-    rig.mail.faults.insert("hide", fault(FaultKind::Network));
-    let ticks = rig.ticks;
-    rig.to(610);
-    assert!(rig.ticks - ticks < 600, "{} wakings", rig.ticks - ticks);
-    assert_eq!(
-        rig.json("agent")["sources"]["sqs"]["state"],
-        serde_json::json!("ok"),
-        "the broker is away"
-    );
-    assert!(rig.log.iter().any(|line| line.contains("as planned")));
 }

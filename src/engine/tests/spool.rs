@@ -78,6 +78,10 @@ impl Spool {
         let SpoolRequest::Append { seq, .. } = request else {
             return match request {
                 SpoolRequest::Read { .. } => vec![SpoolEvent::Read(Vec::new())],
+                SpoolRequest::Open if !self.full => {
+                    self.closed = false;
+                    vec![self.opened()]
+                }
                 _ => Vec::new(),
             };
         };
@@ -117,6 +121,7 @@ impl Spool {
                     result: Ok(()),
                 })
             }
+            SpoolRequest::Open => None,
             SpoolRequest::Read { .. } if self.unreadable => Some(SpoolEvent::Read(Vec::new())),
             SpoolRequest::Read { from } => {
                 let from = self.records.range(from..).take(READ_MAX);

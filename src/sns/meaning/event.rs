@@ -8,7 +8,7 @@ use super::{Told, alarm, other};
 use crate::sns::json::{self, parts, pick};
 use crate::sns::redact;
 use crate::state::catalogue::arn_end;
-use crate::state::push::{EventType, Meaning, PushedEvent, Reference};
+use crate::state::push::{EventType, Meaning, MessageId, PushedEvent, Reference};
 use crate::state::source::Source;
 
 const CLOUDWATCH: &str = "aws.cloudwatch";
@@ -43,8 +43,8 @@ struct Story {
 
 /// What an event means.
 pub fn of(told: &Told) -> Meaning {
-    let names = ["detail-type", "source", "detail", "resources", "time"];
-    let [detail_type, source, detail, resources, time] = pick(told.message, names);
+    let names = ["detail-type", "source", "detail", "resources", "time", "id"];
+    let [detail_type, source, detail, resources, time, id] = pick(told.message, names);
     // Whole, since secrets are only found in what is not cut; a sentence is short anyway.
     let (Some(detail_type), Some(source)) = (any_text(detail_type), any_text(source)) else {
         return Meaning::Event(Box::new(other(told)));
@@ -65,6 +65,7 @@ pub fn of(told: &Told) -> Meaning {
     };
     let story = envelope.story();
     Meaning::Event(Box::new(PushedEvent {
+        event_id: any_text(id).and_then(|id| MessageId::parse(&id)),
         event_type: story.event_type,
         time: facts::time(time).unwrap_or(told.timestamp),
         about: story.about,

@@ -53,6 +53,7 @@ fn other(told: &Told) -> PushedEvent {
         (None, None) => String::from("A message came."),
     };
     PushedEvent {
+        event_id: None,
         event_type: EventType::Other,
         time: told.timestamp,
         about: Vec::new(),

@@ -110,6 +110,12 @@ pub fn serve(
                 waiting = behind;
                 append(&mut spool, &batch, &decode, &mut tell);
             }
+            SpoolRequest::Open => {
+                let opened = (!spool.is_open()).then(|| spool.open(&decode));
+                if let Some(Ok(opened)) = opened {
+                    tell(SpoolEvent::Opened(Ok(opened)));
+                }
+            }
             SpoolRequest::Read { from } => tell(SpoolEvent::Read(spool.read(from, &decode))),
             SpoolRequest::Release { up_to } => spool.release(up_to),
             SpoolRequest::SetAside { seq } => {

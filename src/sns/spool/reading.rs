@@ -65,7 +65,8 @@ impl<S: Storage> Spool<S> {
         let file = names::segment(segment.first);
         match found {
             Err(error) => {
-                log::error!("{}", self.trouble("read", &file, &error));
+                // The engine says so, and asks again every few seconds.
+                log::debug!("{}", self.trouble("read", &file, &error));
                 false
             }
             Ok(_) => {

@@ -125,7 +125,6 @@ fn a_message_without_an_envelope_is_taken_as_it_is() {
         (strange.as_str(), QUEUE_ID, EventType::InputSwitch),
         (r#"{"hello":"there"}"#, QUEUE_ID, EventType::Other),
         (r#"{"Type":"Notification"}"#, QUEUE_ID, EventType::Other),
-        (r#"{"Type":7,"TopicArn":"x"}"#, QUEUE_ID, EventType::Other),
         ("{}", QUEUE_ID, EventType::Other),
     ];
     for (body, id, event_type) in cases {
@@ -169,6 +168,12 @@ fn what_is_not_ours_is_refused_for_its_reason() {
             Reason::Malformed,
             ours,
         ),
+        (
+            r#"{"Type":7,"TopicArn":"x"}"#.to_owned(),
+            Reason::Malformed,
+            None,
+        ),
+        (envelope(("TopicArn", "[\"x\"]")), Reason::Malformed, None),
         (kind("Other"), Reason::Type, ours),
         (kind("SubscriptionConfirmation"), Reason::Invitation, ours),
         (kind("UnsubscribeConfirmation"), Reason::Type, ours),

@@ -55,6 +55,7 @@ fn the_values_of_secret_keys_are_replaced() {
             r#"{"UnsubscribeURL":"https://x"}"#,
             r#"{"UnsubscribeURL":"…"}"#,
         ),
+        (r#"{"SubscribeURL":"https://x"}"#, r#"{"SubscribeURL":"…"}"#),
         // A key may be written in any way; one that cannot be read may be anything.
         (r#"{"p\u0061ssword":1}"#, r#"{"p\u0061ssword":"…"}"#),
         (r#"{"to\u212aen":1}"#, r#"{"to\u212aen":"…"}"#),
@@ -142,6 +143,10 @@ fn urls_lose_their_user_information() {
         ("://", "://"),
         ("é://ü:ö@ß", "é://…@ß"),
         (unsubscribe, "https://…"),
+        (
+            "visit https://h/?Token=2336&action=ConfirmSubscription now",
+            "visit https://… now",
+        ),
     ];
     for (text, wanted) in cases {
         assert_eq!(redact::text(text), wanted, "{text}");

@@ -12,7 +12,7 @@ use crate::engine::queueing::HIDDEN;
 use crate::state::model::account_of;
 
 /// With fewer receives a restart or two is enough to lose a message.
-pub(super) const RECEIVES_MIN: u64 = 3;
+const RECEIVES_MIN: u64 = 3;
 /// A box that is off for a night shall find everything when it is back.
 const RETENTION_MIN: Duration = Duration::from_secs(24 * 3600);
 /// Nobody but AWS can let SNS use this key.
