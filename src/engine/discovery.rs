@@ -5,7 +5,7 @@
 //!
 //! - **Nothing moves.** Documents wait for the first complete listing of everything, since an
 //!   alarm belongs to a device only when that is known. What fails for long is not waited for:
-//!   then the documents go out without removing anything.
+//!   then they go out with what is known, and what is not known neither appears nor goes.
 //! - **Removal takes two steps.** Home Assistant drops an entity only when its component comes
 //!   with nothing but its platform; then it is left out. So the engine keeps the components of
 //!   each document that Home Assistant may have seen, also those that the broker's store
@@ -17,13 +17,14 @@ use std::time::Duration;
 use super::{Engine, Now};
 use crate::state::alarms::Alarm;
 use crate::state::apis::{ApiState, MediaApi};
+use crate::state::fault::FaultKind;
 use crate::state::inventory::InventoryChanges;
 use crate::state::model::Id;
 use crate::state::source::{Source, SourceState};
 use crate::state::time::Mono;
 use crate::topics::Topic;
 use crate::topics::discovery::{
-    AlarmsOf, Components, Device, Document, Origin, Scene, Subject, document, origin,
+    AlarmsOf, Components, Device, Document, Origin, Scene, Subject, Sure, document, origin,
 };
 
 /// A changed document waits so long, so that several changes are one message: Home Assistant may
@@ -35,8 +36,8 @@ const DOCUMENT_WAIT: Duration = Duration::from_secs(2);
 pub struct Homes {
     /// Whether documents go out.
     open: bool,
-    /// Whether every listing was complete once: it is known whose each alarm is.
-    settled: bool,
+    /// What has been listed, as the documents have it.
+    stage: Stage,
     /// By object id, the components that Home Assistant may know.
     known: BTreeMap<String, Components>,
     /// Those that the document on its way to the broker takes off.
@@ -48,6 +49,19 @@ pub struct Homes {
     alarms: BTreeMap<Device, Vec<Id>>,
     /// Devices with more entities than their document takes, as it was told.
     crowded: BTreeMap<Device, usize>,
+}
+
+/// How far the listings are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Stage {
+    /// Every listing was complete once: it is known whose each alarm is.
+    settled: bool,
+    /// What is not complete fails, and has done so for long.
+    overdue: bool,
+    /// Alarms were listed.
+    alarms: bool,
+    /// The APIs that were listed.
+    apis: Vec<MediaApi>,
 }
 
 impl Homes {
@@ -65,6 +79,11 @@ impl Homes {
             let at = now.mono.after(DOCUMENT_WAIT);
             self.due.entry(device).or_insert(at);
         }
+    }
+
+    /// The document of this object id is swept.
+    pub(super) fn swept(&mut self, object_id: &str) {
+        self.known.remove(object_id);
     }
 
     fn forget(&mut self, device: &Device) {
@@ -85,16 +104,17 @@ impl Engine {
         if !self.has_homes() {
             return;
         }
-        let settled = self.homes.settled || self.is_settled();
-        if settled && !self.homes.settled {
-            self.homes.settled = true;
-            // What was held back till now belongs somewhere.
+        let stage = self.stage(now);
+        let may_open = stage.settled || stage.overdue;
+        if stage != self.homes.stage {
+            self.homes.stage = stage;
+            // What was held back till now may come or go.
             for device in self.devices() {
                 self.homes.plan(now, device);
             }
         }
         self.assign_alarms(now);
-        if !self.homes.open && (settled || self.is_overdue(now)) {
+        if !self.homes.open && may_open {
             self.homes.open = true;
             for device in self.devices() {
                 self.outbox.touch(Topic::Discovery(device));
@@ -112,6 +132,39 @@ impl Engine {
             .chain(channels)
             .chain(groups)
             .collect()
+    }
+
+    /// What was true once stays.
+    fn stage(&self, now: Now) -> Stage {
+        let before = &self.homes.stage;
+        let listed = self.wanted_apis().filter(|api| self.is_listed(*api));
+        Stage {
+            settled: before.settled || self.is_settled(),
+            overdue: before.overdue || self.is_overdue(now),
+            alarms: before.alarms || self.are_alarms_listed(),
+            apis: listed.collect(),
+        }
+    }
+
+    /// What may be told of a device.
+    fn sure_of(&self, device: &Device) -> Sure {
+        let stage = &self.homes.stage;
+        let listed = |api| stage.apis.contains(&api);
+        let (owners, own) = match device {
+            // An alarm that seems to be nobody's may be of a channel that is not listed.
+            Device::Agent => (stage.settled, true),
+            Device::Channel(id) => {
+                let channel = self.inventory.channel(id);
+                let api = channel.map(|channel| MediaApi::from(channel.api));
+                (stage.settled || stage.overdue, api.is_some_and(listed))
+            }
+            Device::PackagingGroup(_) => (stage.settled, listed(MediaApi::Vod)),
+        };
+        Sure {
+            owners,
+            device: own,
+            alarms: owners && stage.alarms,
+        }
     }
 
     /// Whether every listing was complete once, as far as it is to be had.
@@ -147,8 +200,11 @@ impl Engine {
         self.inventory.listings_of(api) > 0 && shown
     }
 
+    /// Where they may not be listed, pushed ones are all there will be.
     fn are_alarms_listed(&self) -> bool {
-        !self.polls.wants(Source::Alarms) || self.alarms.listings() > 0
+        let refused = self.told.source_fault(Source::Alarms);
+        let refused = refused.is_some_and(|fault| fault.kind == FaultKind::Permission);
+        !self.polls.wants(Source::Alarms) || self.alarms.listings() > 0 || refused
     }
 
     /// Whose an alarm is.
@@ -279,7 +335,7 @@ impl Engine {
         let keys = self.homes.alarms.get(device).into_iter().flatten();
         let alarms = AlarmsOf {
             alarms: keys.filter_map(|key| self.alarms.get(key)).collect(),
-            settled: self.homes.settled,
+            sure: self.sure_of(device),
         };
         let known = self.homes.known.get(&device.object_id());
         let nothing = Components::default();
@@ -310,6 +366,10 @@ impl Engine {
 
     /// The broker has a document: what it took off is left out of the next one.
     pub(super) fn document_taken(&mut self, now: Now, device: &Device) {
+        // A newer one is on its way, which takes off the same and perhaps more.
+        if self.outbox.is_pending(&Topic::Discovery(device.clone())) {
+            return;
+        }
         let leaving = self.homes.leaving.remove(device).unwrap_or_default();
         let known = self.homes.known.get_mut(&device.object_id());
         if let Some(known) = known.filter(|_| leaving.count() > 0) {

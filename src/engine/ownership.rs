@@ -381,6 +381,10 @@ impl Engine {
             match verdict {
                 None => {}
                 Some(true) => {
+                    if let Some(below) = topic.strip_prefix(self.names.discovery()) {
+                        self.homes
+                            .swept(below.split('/').next().unwrap_or_default());
+                    }
                     self.outbox.sweep(Topic::Stray(topic.into()));
                     swept += 1;
                 }
@@ -412,9 +416,10 @@ impl Engine {
     fn may_sweep(&self, below: &str) -> bool {
         let mut levels = below.split('/');
         let kind = levels.next().unwrap_or_default();
-        let name = levels.clone().next().unwrap_or_default();
-        let last = levels.next_back().unwrap_or_default();
-        match (kind, last) {
+        let name = levels.next().unwrap_or_default();
+        // A flat topic goes with the topic that it is of.
+        let part = levels.next().unwrap_or(name);
+        match (kind, part) {
             ("channel" | "endpoint" | "packaging_configuration", "point") => true,
             ("channel" | "endpoint", "metrics") => {
                 self.inventory_had_its_say(name) && self.metrics_had_their_say()

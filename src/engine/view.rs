@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::meter;
 use super::{Engine, Now};
 use crate::state::alarms::AlarmChange;
+use crate::state::fault::Fault;
 use crate::state::health::{self, Evidence, Health, Ingest, Light};
 use crate::state::measure::Resource;
 use crate::state::model::{Channel, Id, account_of};
@@ -58,6 +59,11 @@ impl Told {
 
     pub(super) fn source_state(&self, source: Source) -> Option<SourceState> {
         self.sources.get(&source).map(|status| status.state)
+    }
+
+    /// Why a source fails.
+    pub(super) fn source_fault(&self, source: Source) -> Option<&Fault> {
+        self.sources.get(&source)?.error.as_ref()
     }
 
     pub(super) fn learn_offset(&mut self, offset_ms: i64) {

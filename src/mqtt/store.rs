@@ -79,11 +79,12 @@ pub fn read(
         true => (&AT_START, &[]),
         false => (&WHOLE, &[DOCUMENTS, ALL_DOCUMENTS]),
     };
-    for piece in pieces {
-        reading.piece(vec![format!("{}{piece}", names.prefix())])?;
-    }
+    // Documents are few; of flat topics there may be more than are read.
     for piece in documents {
         reading.piece(vec![format!("{}{piece}", names.discovery())])?;
+    }
+    for piece in pieces {
+        reading.piece(vec![format!("{}{piece}", names.prefix())])?;
     }
     let unseen = |name: &String| !reading.seen.contains(name.as_str());
     let missing: Vec<String> = request.expected.into_iter().filter(unseen).collect();
@@ -111,7 +112,6 @@ pub fn read_neighbours(link: &Link, base_topic: &str, stop: &Stop) -> Result<Sto
     Ok(reading.end())
 }
 
-/// Opens a session. It is awaited whole: to cut it short would begin it anew each time.
 /// Too short a silence at start, and the agent that is online there is overlooked.
 fn quiet(at_start: bool, here: bool) -> Duration {
     if at_start && here {
@@ -121,6 +121,7 @@ fn quiet(at_start: bool, here: bool) -> Duration {
     }
 }
 
+/// Opens a session. It is awaited whole: to cut it short would begin it anew each time.
 fn connected(link: &Link) -> Result<(Client, Connection), String> {
     let (client, mut connection) = link.open()?;
     loop {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::fault::{Fault, FaultKind};
+use super::model::Api;
 use super::time::UnixMs;
 
 /// By which AWS says that the account has no such service (CloudWatch API reference, "Common
@@ -26,6 +27,15 @@ pub enum MediaApi {
     V2,
     /// Video on demand.
     Vod,
+}
+
+impl From<Api> for MediaApi {
+    fn from(api: Api) -> MediaApi {
+        match api {
+            Api::V1 => MediaApi::V1,
+            Api::V2 => MediaApi::V2,
+        }
+    }
 }
 
 impl MediaApi {

@@ -8,7 +8,7 @@ use super::rig::{DOCUMENTS, START, settings};
 use super::*;
 use crate::engine::Settings;
 use crate::state::apis::MediaApi;
-use crate::state::fault::FaultKind;
+use crate::state::fault::{Fault, FaultKind};
 use crate::state::polled::PolledAlarm;
 
 fn with_homes() -> Settings {
@@ -379,7 +379,7 @@ fn an_api_that_is_not_to_be_had_keeps_no_document_waiting() {
     let mut region = live(&["c1"]);
     region.faults.insert(
         Kind::ListV2,
-        crate::state::fault::Fault::new(FaultKind::Permission, "denied", ""),
+        Fault::new(FaultKind::Permission, "denied", ""),
     );
     let mut rig = Rig::new(
         Settings {
@@ -492,4 +492,53 @@ fn more_alarms_than_a_document_takes_are_left_out_and_told_once() {
     let bytes = rig.broker.retained[&topic].len();
     assert!((100_000..=120 * 1024).contains(&bytes), "{bytes}");
     assert_eq!(sent(&rig), 2);
+}
+
+#[test]
+fn one_api_that_never_answers_hides_no_alarm_of_another() {
+    let mut region = live_with(&["c1"], cloud::with(1, 1, 1));
+    region.alarms = vec![of_channel("mine", "c1"), alarm("nobody's", "OK", START)];
+    region.fail(Kind::ListV2);
+    let mut rig = Rig::new(
+        Settings {
+            apis: vec![MediaApi::V1, MediaApi::V2],
+            ..with_homes()
+        },
+        region,
+    );
+    rig.minutes(30);
+    let channel = last(&rig, "v1_c1");
+    assert_eq!(shown(&channel, "alarm_state"), ["alarm_state_mine"]);
+    // This one may be of a channel that is not known.
+    assert_eq!(shown(&last(&rig, "agent"), "alarm_state"), [""; 0]);
+    // What is known to be gone goes.
+    rig.region.endpoints.remove("c1-hls");
+    rig.region.alarms.remove(0);
+    rig.minutes(10);
+    assert_eq!(shown(&last(&rig, "v1_c1"), "endpoint"), [""; 0]);
+    assert_eq!(shown(&last(&rig, "v1_c1"), "alarm_state"), [""; 0]);
+    let steps = documents(&rig, "v1_c1");
+    let taken_off = steps.iter().flat_map(|document| shown(document, "alarm_"));
+    assert!(taken_off.into_iter().any(|key| key == "alarm_state_mine*"));
+    rig.region.heal(Kind::ListV2);
+    rig.minutes(10);
+    assert_eq!(shown(&last(&rig, "agent"), "alarm_state").len(), 1);
+}
+
+#[test]
+fn where_alarms_may_not_be_listed_the_rest_comes_and_goes_all_the_same() {
+    let mut region = live(&["c1"]);
+    let denied = Fault::new(FaultKind::Permission, "denied", "");
+    region.faults.insert(Kind::Alarms, denied);
+    let mut rig = homes(region);
+    rig.minutes(10);
+    assert_eq!(kept(&rig).len(), 2);
+    rig.region.endpoints.remove("c1-hls");
+    rig.minutes(10);
+    let steps = documents(&rig, "v1_c1");
+    let taken_off = steps
+        .iter()
+        .flat_map(|document| shown(document, "endpoint"));
+    assert!(taken_off.into_iter().any(|key| key.ends_with('*')));
+    assert_eq!(shown(&last(&rig, "v1_c1"), "endpoint"), [""; 0]);
 }

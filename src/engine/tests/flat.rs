@@ -252,3 +252,22 @@ fn they_wait_one_topic_at_a_time() {
     }
     assert!(most <= 25, "{most}");
 }
+
+#[test]
+fn flat_topics_of_metrics_stay_with_their_topic_while_cloudwatch_fails() {
+    let mut before = flat_rig();
+    before.minutes(10);
+    let mut region = region();
+    region.fail(Kind::Metrics);
+    region.fail(Kind::Series);
+    let mut rig = Rig::new(flat_settings(), region);
+    rig.broker.retained = before.broker.retained;
+    rig.minutes(6);
+    assert!(rig.holds("channel/c1/metrics"));
+    holds(&rig, "while the metrics fail");
+    assert_eq!(rig.json("channel/c1/metrics/egress_bytes"), 3_000_000);
+    rig.region.heal(Kind::Metrics);
+    rig.region.heal(Kind::Series);
+    rig.minutes(10);
+    holds(&rig, "after that");
+}

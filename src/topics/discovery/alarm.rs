@@ -1,5 +1,7 @@
 //! The alarms of a device: for each a problem and its state.
 
+use std::collections::BTreeSet;
+
 use super::component::{Component, Components, Platform};
 use super::shapes::cut;
 use super::template::{attributes, one_of, switch};
@@ -11,18 +13,32 @@ use crate::topics::Topic;
 /// States of an alarm.
 const STATES: [&str; 3] = ["OK", "ALARM", "INSUFFICIENT_DATA"];
 
-/// The alarms of any device.
+/// What the keys of all entities of alarms begin with.
+pub(super) const KEYS_BEGIN: &str = "alarm_";
+
+/// The alarms of any device. Where there are more than find room, those that Home Assistant
+/// knows stay: what it loses, it loses with all that the user has set.
 pub(super) fn write_alarms(writer: &mut Writer, of: &AlarmsOf, known: &Components) {
-    for alarm in &of.alarms {
-        write_alarm(writer, alarm, |platform, key| {
-            of.settled || Writer::is_known(known, platform, key)
-        });
+    let known: BTreeSet<&str> = known.lines().collect();
+    let is_known = |alarm: &Alarm| known.contains(&*line_of(Platform::Sensor, "state", alarm));
+    let (old, new): (Vec<_>, Vec<_>) = of.alarms.iter().partition(|alarm| is_known(alarm));
+    let new = new.into_iter().filter(|_| of.sure.owners);
+    for alarm in old.into_iter().chain(new) {
+        write_alarm(writer, alarm);
     }
 }
 
-fn write_alarm(writer: &mut Writer, alarm: &Alarm, shows: impl Fn(Platform, &str) -> bool) {
+fn key_of(what: &str, alarm: &Alarm) -> String {
+    format!("{KEYS_BEGIN}{what}_{}", slug(&alarm.key()))
+}
+
+fn line_of(platform: Platform, what: &str, alarm: &Alarm) -> String {
+    Components::line(platform, &key_of(what, alarm))
+}
+
+/// Both of its entities, or none.
+fn write_alarm(writer: &mut Writer, alarm: &Alarm) {
     let topic = writer.topic(&Topic::Alarm(alarm.key()));
-    let id = slug(&alarm.key());
     let owner = match alarm.foreign {
         true => format!(
             " ({} {})",
@@ -56,10 +72,10 @@ fn write_alarm(writer: &mut Writer, alarm: &Alarm, shows: impl Fn(Platform, &str
         value_template: Some(one_of("state", &STATES)),
         ..Component::default()
     };
+    let (mark, mut lines) = (writer.mark(), Vec::new());
     for (what, component) in [("problem", problem), ("state", state)] {
-        let key = format!("alarm_{what}_{id}");
-        if shows(component.platform, &key) {
-            writer.add(&key, component);
-        }
+        lines.push(line_of(component.platform, what, alarm));
+        writer.add(&key_of(what, alarm), component);
     }
+    writer.keep_all_since(&mark, &lines);
 }

@@ -143,15 +143,18 @@ impl Components {
         struct Kept {
             components: std::collections::BTreeMap<String, Entry>,
         }
+        // One of a later version is not ours to take off.
         #[derive(Deserialize)]
         struct Entry {
-            platform: Platform,
+            platform: String,
         }
         let kept: Kept = serde_json::from_slice(payload).ok()?;
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let ours = |key: &str| key.len() <= KEY_BYTES_MAX && key.bytes().all(fits);
         let lines = kept.components.iter().filter(|(key, _)| ours(key));
-        let lines = lines.map(|(key, entry)| Components::line(entry.platform, key));
+        let platform = |name: &str| Platform::ALL.into_iter().find(|p| p.as_str() == name);
+        let lines = lines
+            .filter_map(|(key, entry)| Some(Components::line(platform(&entry.platform)?, key)));
         let lines: Vec<String> = lines.collect();
         Some(Components::of(lines.iter().map(String::as_str)))
     }

@@ -159,13 +159,35 @@ impl Subject<'_> {
     }
 }
 
-/// The alarms of a device, and whether it is settled whose they are.
+/// The alarms of a device, and how sure all of this is.
 pub struct AlarmsOf<'a> {
     /// In order of their keys.
     pub alarms: Vec<&'a Alarm>,
-    /// Not before every listing has been complete once. Until then only those are shown that
-    /// Home Assistant knows, and no entity is removed: so none moves between devices.
-    pub settled: bool,
+    /// What may be told of them and of the device.
+    pub sure: Sure,
+}
+
+/// How sure it is what belongs to a device: what is not known does not appear, and does not go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sure {
+    /// Whose its alarms are. Until then only those are shown that Home Assistant knows, so that
+    /// none moves between devices.
+    pub owners: bool,
+    /// What it consists of, its alarms aside: entities that are gone may be taken off.
+    pub device: bool,
+    /// Which alarms there are: those that are gone may be taken off.
+    pub alarms: bool,
+}
+
+impl Sure {
+    /// Of everything, or of nothing.
+    pub fn of_all(sure: bool) -> Sure {
+        Sure {
+            owners: sure,
+            device: sure,
+            alarms: sure,
+        }
+    }
 }
 
 /// One document.
@@ -201,7 +223,7 @@ pub fn document(
         } => packaging::write(&mut writer, scene, group, configurations),
     }
     alarm::write_alarms(&mut writer, alarms, known);
-    writer.finish(known, alarms.settled)
+    writer.finish(known, alarms.sure)
 }
 
 /// What the document says of the device itself.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::component::{Available, Component, Components, Platform, parts};
-use super::{AGENT, Device, Document, Head, PROGRAM, Scene};
+use super::{AGENT, Device, Document, Head, PROGRAM, Scene, Sure, alarm};
 use crate::state::source::Source;
 use crate::topics::{Names, PAYLOAD_BYTES_MAX, Topic};
 
@@ -44,6 +44,12 @@ struct DeviceInfo<'a> {
 struct Origin<'a> {
     name: &'a str,
     sw_version: &'a str,
+}
+
+/// A place in a document that is being written.
+pub(super) struct Mark {
+    bytes: usize,
+    left_out: usize,
 }
 
 /// A document that is being written.
@@ -166,20 +172,37 @@ impl Writer {
         true
     }
 
-    /// Whether Home Assistant may know a component.
-    pub(super) fn is_known(known: &Components, platform: Platform, key: &str) -> bool {
-        let line = Components::line(platform, key);
-        known.lines().any(|known| known == line)
+    /// Where the document is now, for [`Writer::keep_all_since`].
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            bytes: self.json.len(),
+            left_out: self.left_out,
+        }
+    }
+
+    /// Where not all of these components, added since the mark, found room, none of them stays.
+    pub(super) fn keep_all_since(&mut self, mark: &Mark, lines: &[String]) {
+        if self.left_out == mark.left_out {
+            return;
+        }
+        self.json.truncate(mark.bytes);
+        for line in lines {
+            self.shown.remove(line);
+        }
+        self.left_out = mark.left_out + lines.len();
     }
 
     /// Adds what takes off the components that are known and not shown any more.
-    pub(super) fn finish(mut self, known: &Components, settled: bool) -> Document {
+    pub(super) fn finish(mut self, known: &Components, sure: Sure) -> Document {
         let shown = self.shown.iter().filter_map(|line| parts(line));
         let taken: BTreeSet<&str> = shown.map(|(_, key)| key).collect();
-        // Nothing leaves before it is settled. The same key with another platform would be one
-        // key twice in an object.
+        let is_sure = |key: &str| match key.starts_with(alarm::KEYS_BEGIN) {
+            true => sure.alarms,
+            false => sure.device,
+        };
+        // The same key with another platform would be one key twice in an object.
         let gone = known.lines().filter_map(|line| Some((line, parts(line)?)));
-        let gone = gone.filter(|(_, (_, key))| settled && !taken.contains(key));
+        let gone = gone.filter(|(_, (_, key))| is_sure(key) && !taken.contains(key));
         let gone: Vec<(&str, (Platform, &str))> = gone.collect();
         let mut leaving = Vec::new();
         for (line, (platform, key)) in gone {

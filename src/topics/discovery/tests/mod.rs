@@ -34,7 +34,7 @@ fn write(
     let topic = names.of(&crate::topics::Topic::Discovery(subject.device()));
     let alarms = AlarmsOf {
         alarms: alarms.iter().collect(),
-        settled,
+        sure: Sure::of_all(settled),
     };
     (topic, document(&scene, &subject, &alarms, known))
 }
@@ -236,4 +236,80 @@ fn the_type_of_every_event_is_known() {
     for event_type in pushed {
         assert!(crate::topics::event::TYPES.contains(&event_type.as_str()));
     }
+}
+
+#[test]
+fn a_full_device_keeps_the_alarms_that_are_known_and_shows_each_whole() {
+    let scope = ("x", MetricsLevel::Full);
+    let of = |from: usize| -> Vec<Alarm> {
+        let all = (from..400).map(|n| alarm(&format!("alarm {n:04}"), false));
+        all.collect()
+    };
+    let nothing = Components::default();
+    let (_, first) = write(scope, &Place::Agent, &of(50), &nothing, true);
+    let (_, second) = write(scope, &Place::Agent, &of(0), &first.shown, true);
+    assert_eq!(
+        second.shown, first.shown,
+        "who comes first in the alphabet waits"
+    );
+    assert_eq!(second.leaving.count(), 0);
+    let count = |what: &str| {
+        let lines = lines(&first.shown);
+        lines.iter().filter(|line| line.contains(what)).count()
+    };
+    assert_eq!(count("alarm_state_"), count("alarm_problem_"));
+    assert!(count("alarm_state_") > 50);
+}
+
+#[test]
+fn a_component_of_a_later_version_is_left_alone_and_the_others_are_known() {
+    let kept = r#"{"components":{"a":{"platform":"sensor"},"b":{"platform":"hologram"},
+        "c":{"platform":"event","x":1}}}"#;
+    let known = Components::recall(kept.as_bytes()).unwrap();
+    assert_eq!(lines(&known), ["event c", "sensor a"]);
+}
+
+/// The topics that decide whether a component is available, below our prefix.
+fn availability(document: &Value, key: &str) -> Vec<String> {
+    let component = &document["components"][key];
+    assert!(component.is_object(), "{key}");
+    let own = component.get("availability");
+    let all = own.unwrap_or(&document["availability"]).as_array();
+    let topics = all.into_iter().flatten();
+    let below = |row: &Value| {
+        let topic = row["topic"].as_str().unwrap_or_default();
+        topic.strip_prefix("mp/x/").unwrap_or(topic).to_owned()
+    };
+    topics.map(below).collect()
+}
+
+#[test]
+fn numbers_are_there_while_metrics_are_and_states_while_the_agent_is() {
+    let c = channel("c", Api::V1, &["1"]);
+    let endpoints = vec![endpoint("c-hls", &c)];
+    let scope = ("x", MetricsLevel::Full);
+    let nothing = Components::default();
+    let place = Place::Channel(c, endpoints);
+    let (_, made) = write(scope, &place, &[alarm("a", false)], &nothing, true);
+    let document: Value = serde_json::from_str(&made.payload).unwrap();
+    let metrics = ["status", "source/metrics"];
+    let cases: [(&str, &[&str]); 9] = [
+        ("egress_bitrate", &metrics),
+        ("ingress_bitrate", &metrics),
+        ("requests", &metrics),
+        ("endpoint_bitrate_c-hls", &metrics),
+        ("ingest", &["status"]),
+        ("problem", &["status"]),
+        ("alarm_problem_a", &["status"]),
+        ("alarm_state_a", &["status"]),
+        ("endpoint_origination_c-hls", &["status"]),
+    ];
+    for (key, wanted) in cases {
+        assert_eq!(availability(&document, key), wanted, "{key}");
+    }
+    let (_, made) = write(scope, &Place::Agent, &[alarm("a", false)], &nothing, true);
+    let document: Value = serde_json::from_str(&made.payload).unwrap();
+    // That it is gone is a state of its own.
+    assert_eq!(availability(&document, "connection"), [""; 0]);
+    assert_eq!(availability(&document, "alarm_state_a"), ["status"]);
 }
