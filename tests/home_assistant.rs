@@ -28,6 +28,7 @@ use tempfile::TempDir;
 use harness::{Site, no_secret_in, wait_for_or};
 use region::{Alarm, World};
 use support::ports::{free_port, start};
+use support::publisher::publish;
 use support::subscriber::retained;
 
 /// Python of the virtual environment with Home Assistant, where there is one.
@@ -333,6 +334,26 @@ fn pressing_refresh_asks_aws_again() {
     home.wait_for_states(&[(button, "unknown")]);
     home.press(button);
     agent.wait_for_log("a refresh was asked for");
+
+    // Home Assistant keeps no attributes of more than 16 KiB.
+    let events = "event.mediapackage_agent_test_events";
+    for (id, detail) in [("1", "short".to_owned()), ("2", "x".repeat(50_000))] {
+        let event = serde_json::json!({
+            "id": id, "event_type": "other", "detail": {"text": detail},
+        });
+        let topic = "mediapackage/test/event/other";
+        let port = site.broker.port();
+        publish(port, &[(topic, event.to_string().as_bytes())], false);
+        let attributes = wait_for_or("the event", || {
+            let entities = home.entities();
+            let told = entities[events]["attributes"].clone();
+            let is_it = told["id"] == id;
+            is_it.then_some(told.clone()).ok_or(told.to_string())
+        });
+        let is_whole = attributes["detail"]["text"] == "short";
+        assert_eq!(is_whole, id == "1", "{id}");
+        assert!(attributes.to_string().len() < 16 * 1024, "{id}");
+    }
     home.is_content();
     agent.stop();
 }

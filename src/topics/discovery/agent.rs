@@ -3,7 +3,7 @@
 use super::Scene;
 use super::component::{Component, Platform};
 use super::shapes::bitrate;
-use super::template::{attributes, heads, megabits, one_of, plain, positive, text};
+use super::template::{self, attributes, heads, megabits, one_of, plain, positive, text};
 use super::writer::Writer;
 use crate::state::source::Source;
 use crate::topics::{OFFLINE, ONLINE, Topic, event};
@@ -36,6 +36,7 @@ pub(super) fn write(writer: &mut Writer, scene: &Scene) {
             name: "Events".into(),
             event_types: Some(&event::TYPES),
             state_topic: Some(scene.names.event("+")),
+            value_template: Some(template::event()),
             ..Component::default()
         },
     );

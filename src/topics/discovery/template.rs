@@ -4,6 +4,9 @@
 //! When a topic is cleared, its entities may be there for a moment yet: the empty payload is no
 //! JSON, so that `value_json` is not defined, and must not be a fault in the log.
 
+/// Longest event that is an entity's attributes as it is.
+const EVENT_CHARS_MAX: usize = 12_000;
+
 /// The value where the condition holds; else it is unknown.
 fn when(condition: &str, value: &str) -> String {
     let and = if condition.is_empty() { "" } else { " and " };
@@ -57,6 +60,15 @@ pub fn switch(key: &str, on: &[&str], off: &[&str]) -> String {
     let pairs: Vec<String> = on.chain(off.iter().map(pair("OFF"))).collect();
     let pairs = pairs.join(", ");
     when("", &format!("{{{pairs}}}.get(value_json.{key}, None)"))
+}
+
+/// An event as it came; of one that is very long without its `detail`, since Home Assistant keeps
+/// no attributes of more than 16 KiB.
+pub fn event() -> String {
+    format!(
+        "{{{{ dict(value_json, detail=None) | tojson \
+         if value_json is defined and value | length > {EVENT_CHARS_MAX} else value }}}}"
+    )
 }
 
 /// These keys as attributes.

@@ -55,7 +55,7 @@ const PLATFORMS: [(&str, &[&str]); 4] = [
         &["state_topic", "value_template", "payload_on", "payload_off"],
     ),
     ("button", &["command_topic"]),
-    ("event", &["state_topic", "event_types"]),
+    ("event", &["state_topic", "event_types", "value_template"]),
 ];
 /// Units of the device classes that we use (`components/sensor/const.py`), and whether each
 /// value may be a measurement.
