@@ -2,12 +2,15 @@
 
 usage: home_assistant.py FOLDER HTTP_PORT BROKER_PORT
 
-Keeps FOLDER/seen.json up to date: version, devices, entities with their states, and every
-warning of the log that has to do with MQTT or the registries. A line on standard input is a
-button to press; its end is the end.
+Keeps FOLDER/seen.json up to date: version, devices, entities with their states, notifications
+that were made, and every warning of the log that has to do with MQTT, the registries, templates
+or automations. A line on standard input is a button to press; its end is the end.
+
+FOLDER/automations.yaml is loaded where there is one. FOLDER/templates.json is a list of
+templates; seen.json has what each gives now, or its fault.
 
 Home Assistant is as it is, but for the parts beside MQTT: of those that a new installation
-brings along (frontend, voice, backup …) none is loaded.
+brings along (frontend, voice, backup …) none is loaded but automations.
 """
 
 import asyncio
@@ -18,10 +21,16 @@ import sys
 import threading
 
 from homeassistant import bootstrap, const, runner
+from homeassistant.components import persistent_notification
+from homeassistant.core import callback
+from homeassistant.exceptions import TemplateError
 from homeassistant.helpers import device_registry, entity_registry
+from homeassistant.helpers.template import Template
 
 INTERVAL_SECONDS = 0.3
+SUBJECTS = ("mqtt", "registry", "template", "automation", "script", "config")
 TOLD = []
+NOTIFIED = []
 
 
 class Collector(logging.Handler):
@@ -31,11 +40,12 @@ class Collector(logging.Handler):
         text = f"{record.name}: {record.getMessage()}"
         if record.exc_info:
             text += f" ({record.exc_info[1]!r})"
-        if "mqtt" in text.lower() or "registry" in record.name or "template" in record.name:
+        of_interest = any(subject in record.name for subject in SUBJECTS)
+        if of_interest or "mqtt" in text.lower():
             TOLD.append(text)
 
 
-def seen(hass):
+def seen(hass, templates):
     """What is there now."""
     devices = device_registry.async_get(hass).devices
     entities = entity_registry.async_get(hass).entities
@@ -60,8 +70,26 @@ def seen(hass):
             [device_name(d), device_name(by_id.get(d.via_device_id))] for d in by_id.values()
         ),
         "entities": sorted(rows, key=lambda row: row["entity_id"]),
-        "told": TOLD,
+        "notified": list(NOTIFIED),
+        "rendered": [rendered(hass, text) for text in templates],
+        "told": list(TOLD),
     }
+
+
+def rendered(hass, text):
+    """What a card shows of a template; a name that is not defined is a fault."""
+    try:
+        return Template(text, hass).async_render(parse_result=False, strict=True)
+    except TemplateError as error:
+        return f"FAULT: {error}"
+
+
+@callback
+def notified(update, notifications):
+    """Collects notifications as they are made; one with an id replaces the one before."""
+    if update == persistent_notification.UpdateType.ADDED:
+        keys = ("notification_id", "title", "message")
+        NOTIFIED.extend([one[key] for key in keys] for one in notifications.values())
 
 
 def device_name(device):
@@ -75,16 +103,31 @@ def write(folder, found):
     os.replace(path + ".new", path)
 
 
-async def run(folder, http_port, broker_port):
+def configure(folder, http_port):
+    """Writes the configuration; the templates that are to be rendered."""
     with open(os.path.join(folder, "configuration.yaml"), "w", encoding="utf-8") as file:
         file.write(f"http:\n  server_host: 127.0.0.1\n  server_port: {http_port}\n")
+        if os.path.exists(os.path.join(folder, "automations.yaml")):
+            file.write("automation: !include automations.yaml\n")
+    try:
+        with open(os.path.join(folder, "templates.json"), encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return []
+
+
+async def run(folder, http_port, broker_port):
+    templates = configure(folder, http_port)
+    collector = Collector(logging.WARNING)
+    logging.getLogger().addHandler(collector)
+    h = logging.FileHandler("/tmp/halog/" + os.path.basename(folder)); h.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(h)
     bootstrap.DEFAULT_INTEGRATIONS = set()
     bootstrap.CRITICAL_INTEGRATIONS = set()
     hass = await bootstrap.async_setup_hass(
         runner.RuntimeConfig(config_dir=folder, skip_pip=True)
     )
-    collector = Collector(logging.WARNING)
-    logging.getLogger().addHandler(collector)
+    persistent_notification.async_register_callback(hass, notified)
     await hass.async_start()
     if not hass.config_entries.async_entries("mqtt"):
         await add_broker(hass, broker_port)
@@ -98,7 +141,7 @@ async def run(folder, http_port, broker_port):
 
     threading.Thread(target=read, daemon=True).start()
     while True:
-        await hass.async_add_executor_job(write, folder, seen(hass))
+        await hass.async_add_executor_job(write, folder, seen(hass, templates))
         try:
             line = await asyncio.wait_for(lines.get(), INTERVAL_SECONDS)
         except TimeoutError:

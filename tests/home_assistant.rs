@@ -17,9 +17,12 @@ mod harness;
 #[allow(dead_code, reason = "each test file uses a part")]
 mod place;
 
+#[path = "home_assistant/example.rs"]
+mod example;
+
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -49,21 +52,52 @@ struct Home {
     child: Child,
 }
 
+/// Runs Home Assistant in a folder.
+fn launch(python: &Path, folder: &Path, broker_port: u16) -> Child {
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/home_assistant.py");
+    let mut command = Command::new(python);
+    command
+        .arg(script)
+        .arg(folder)
+        .args([free_port().to_string(), broker_port.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let seen = folder.join("seen.json");
+    let t = std::time::Instant::now();
+    let c = start("Home Assistant", &mut command, || seen.exists());
+    eprintln!("START took {:?}", t.elapsed());
+    c
+}
+
 impl Home {
-    fn start(python: &PathBuf, broker_port: u16) -> Home {
+    fn start(python: &Path, broker_port: u16) -> Home {
+        Home::with(python, broker_port, &[])
+    }
+
+    /// With these files in its folder, see `home_assistant.py`.
+    fn with(python: &Path, broker_port: u16, files: &[(&str, String)]) -> Home {
         let dir = TempDir::new().unwrap();
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/home_assistant.py");
-        let mut command = Command::new(python);
-        command
-            .arg(script)
-            .arg(dir.path())
-            .args([free_port().to_string(), broker_port.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let seen = dir.path().join("seen.json");
-        let child = start("Home Assistant", &mut command, || seen.exists());
+        for (name, text) in files {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        let child = launch(python, dir.path(), broker_port);
         Home { dir, child }
+    }
+
+    /// Ends it, and starts it anew in its folder.
+    fn restart(&mut self, python: &Path, broker_port: u16) {
+        self.end();
+        std::fs::remove_file(self.dir.path().join("seen.json")).unwrap();
+        self.child = launch(python, self.dir.path(), broker_port);
+    }
+
+    /// The end of its input ends it.
+    fn end(&mut self) {
+        drop(self.child.stdin.take());
+        let t = std::time::Instant::now();
+        let _ = self.child.wait();
+        eprintln!("END took {:?}", t.elapsed());
     }
 
     fn seen(&self) -> Value {
@@ -135,9 +169,7 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        // The end of its input ends it.
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
+        self.end();
     }
 }
 
