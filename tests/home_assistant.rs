@@ -64,10 +64,7 @@ fn launch(python: &Path, folder: &Path, broker_port: u16) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let seen = folder.join("seen.json");
-    let t = std::time::Instant::now();
-    let c = start("Home Assistant", &mut command, || seen.exists());
-    eprintln!("START took {:?}", t.elapsed());
-    c
+    start("Home Assistant", &mut command, || seen.exists())
 }
 
 impl Home {
@@ -95,9 +92,7 @@ impl Home {
     /// The end of its input ends it.
     fn end(&mut self) {
         drop(self.child.stdin.take());
-        let t = std::time::Instant::now();
         let _ = self.child.wait();
-        eprintln!("END took {:?}", t.elapsed());
     }
 
     fn seen(&self) -> Value {
