@@ -13,14 +13,13 @@ use std::time::Duration;
 
 use mediapackage2mqtt::aws::clock::Sample;
 use mediapackage2mqtt::aws::credentials::{Credentials, Provider};
-use mediapackage2mqtt::aws::{AwsClock, Stop};
-use mediapackage2mqtt::config::{Keys, Secret};
+use mediapackage2mqtt::aws::{AwsClock, Limits, Stop};
+use mediapackage2mqtt::config::{self, Env, Keys, Secret};
 use mediapackage2mqtt::state::fault::{Fault, FaultKind};
 use mediapackage2mqtt::state::time::UnixMs;
 
 const NOON: i64 = 1_795_341_600_000;
 const MINUTE: i64 = 60_000;
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// A home folder with these two files, and an environment that leads to it.
 struct Home {
@@ -43,12 +42,28 @@ impl Home {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut env: BTreeMap<_, _> = env.collect();
         env.insert(String::from("HOME"), folder.path().display().to_string());
+        // The tests run on instances too.
+        let disabled = String::from("AWS_EC2_METADATA_DISABLED");
+        env.insert(disabled, String::from("true"));
         Home { folder, env }
     }
 
     fn provider(&self, keys: Option<Keys>) -> Provider {
         let clock = AwsClock::new(|| UnixMs(NOON));
-        Provider::new(keys, &self.env, clock, Stop::new(), LIMIT)
+        self.provider_with(keys, clock, Stop::new(), Limits::default())
+    }
+
+    fn provider_with(
+        &self,
+        keys: Option<Keys>,
+        clock: AwsClock,
+        stop: Stop,
+        limits: Limits,
+    ) -> Provider {
+        let text = "region = \"eu-central-1\"";
+        let mut config = config::parse("x".as_ref(), text, &Env::default()).unwrap();
+        config.credentials = keys;
+        Provider::new(&config, &self.env, clock, stop, limits).unwrap()
     }
 
     fn read(&self) -> Result<Credentials, Fault> {
@@ -154,6 +169,7 @@ fn what_is_missing_or_not_supported_is_told_with_its_place() {
                 "AWS_ACCESS_KEY_ID",
                 ".aws/credentials",
                 ".aws/config",
+                "metadata service (not asked, since AWS_EC2_METADATA_DISABLED",
             ],
         ),
         (
@@ -178,7 +194,7 @@ fn what_is_missing_or_not_supported_is_told_with_its_place() {
             "",
             role,
             &[],
-            &["role_arn", "not supported", "credential_process"],
+            &["\"y\", the source_profile of \"default\", has no keys"],
         ),
         (
             "",
@@ -186,7 +202,7 @@ fn what_is_missing_or_not_supported_is_told_with_its_place() {
             &[],
             &["sso_", "not supported", "credential_process"],
         ),
-        ("", web, &[], &["web_identity_token_file", "not supported"]),
+        ("", web, &[], &["web_identity_token_file", "no role_arn"]),
     ];
     for (credentials, config, env, words) in cases {
         let fault = Home::new(credentials, config, env).read().unwrap_err();
@@ -258,8 +274,11 @@ fn a_process_that_fails_is_told_with_its_first_words() {
 fn a_process_that_does_not_end_is_ended() {
     let home = process("echo $$ > \"$0.pid\"; exec sleep 600");
     let clock = AwsClock::new(|| UnixMs(NOON));
-    let limit = Duration::from_millis(300);
-    let provider = Provider::new(None, &home.env, clock.clone(), Stop::new(), limit);
+    let limits = Limits {
+        process: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let provider = home.provider_with(None, clock.clone(), Stop::new(), limits);
     let fault = provider.current().unwrap_err();
     assert!(fault.what.contains("did not end within 0.3 s"), "{fault}");
     // On a very busy machine it may have been ended before it wrote its number.
@@ -270,7 +289,7 @@ fn a_process_that_does_not_end_is_ended() {
 
     let stop = Stop::new();
     stop.request();
-    let provider = Provider::new(None, &home.env, clock, stop, LIMIT);
+    let provider = home.provider_with(None, clock, stop, Limits::default());
     assert_eq!(provider.current().unwrap_err().kind, FaultKind::Stopped);
 }
 
@@ -304,7 +323,7 @@ fn a_session_is_renewed_in_time_and_kept_while_it_lives() {
     let home = process("");
     let script = home.folder.path().join("the script");
     let (clock, time) = moved_clock();
-    let provider = Provider::new(None, &home.env, clock, Stop::new(), LIMIT);
+    let provider = home.provider_with(None, clock, Stop::new(), Limits::default());
     let at = |minutes: i64| {
         time.store(NOON + minutes * MINUTE, Ordering::Relaxed);
         provider.current().map(|found| id(&found).to_owned())

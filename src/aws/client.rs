@@ -12,7 +12,7 @@ use ureq::{Agent, Body};
 use super::answer::Refusal;
 use super::call::Call;
 use super::clock::{AwsClock, Sample};
-use super::credentials::{Credentials, Provider};
+use super::credentials::{self, Credentials, Provider, Reach};
 use super::retry::{self, Hint, Quota, Retry};
 use super::sign::{Scope, sign};
 use super::stop::Stop;
@@ -39,6 +39,7 @@ pub struct Clients {
     /// SQS, where the config has it.
     pub sqs: Option<Service>,
     agents: Vec<Agent>,
+    reach: Arc<Reach>,
 }
 
 impl Clients {
@@ -70,20 +71,15 @@ impl Clients {
         stop: Stop,
         limits: Limits,
     ) -> Result<Clients, Fault> {
-        let provider = Provider::new(
-            config.credentials.clone(),
-            env,
-            clock.clone(),
-            stop.clone(),
-            limits.process,
-        );
+        let roots = transport::trusted_roots(config)?;
+        let tools = (clock.clone(), stop.clone(), limits);
+        let reach = Arc::new(Reach::new(config, env, roots.clone(), tools)?);
         let shared = Arc::new(Shared {
-            credentials: provider,
+            credentials: Some(Arc::new(credentials::of_config(config, env, &reach))),
             clock,
             stop,
             limits,
         });
-        let roots = transport::trusted_roots(config)?;
         let mut agents = HashMap::new();
         let mut service = |name, signing, iam, url: &ServiceUrl, proxy: &Proxy| {
             let agent = match agents.get(proxy) {
@@ -124,17 +120,17 @@ impl Clients {
             sns: sns.transpose()?,
             sqs: sqs.transpose()?,
             agents: agents.into_values().collect(),
+            reach,
         })
     }
 
-    /// Where the credentials that requests are signed with were found, in words.
+    /// The credentials that requests are signed with.
     ///
     /// # Errors
     ///
-    /// [`FaultKind::Credentials`] when there are none.
-    pub fn credentials_source(&self) -> Result<Arc<str>, Fault> {
-        let credentials = self.mediapackage.shared.credentials.current()?;
-        Ok(credentials.source)
+    /// As [`Provider::current`].
+    pub fn credentials(&self) -> Result<Credentials, Fault> {
+        self.mediapackage.shared.current()
     }
 
     /// Ends requests in flight at once; later ones fail. Throw the [`Stop`] before, so that
@@ -143,6 +139,7 @@ impl Clients {
         for agent in &self.agents {
             agent.clone().shutdown();
         }
+        self.reach.interrupt();
     }
 }
 
@@ -162,11 +159,27 @@ fn where_topics_are(config: &Config) -> Option<(ServiceUrl, &Proxy)> {
 }
 
 /// What all services have in common.
-struct Shared {
-    credentials: Provider,
-    clock: AwsClock,
-    stop: Stop,
-    limits: Limits,
+pub(super) struct Shared {
+    /// `None`: nothing is signed.
+    pub(super) credentials: Option<Arc<Provider>>,
+    pub(super) clock: AwsClock,
+    pub(super) stop: Stop,
+    pub(super) limits: Limits,
+}
+
+impl Shared {
+    fn current(&self) -> Result<Credentials, Fault> {
+        self.provider()?.current()
+    }
+
+    fn afresh(&self, rejected: &Credentials) -> Result<Credentials, Fault> {
+        self.provider()?.afresh(rejected)
+    }
+
+    fn provider(&self) -> Result<&Provider, Fault> {
+        let none = || Fault::new(FaultKind::Credentials, "there is nothing to sign with", "");
+        self.credentials.as_deref().ok_or_else(none)
+    }
 }
 
 /// One service of AWS.
@@ -210,7 +223,7 @@ impl Failure {
 }
 
 impl Service {
-    fn new(
+    pub(super) fn new(
         name: &'static str,
         iam: &'static str,
         scope: Scope,
@@ -262,7 +275,7 @@ impl Service {
     /// Every kind of [`FaultKind`]; [`FaultKind::Stopped`] once the stop is requested.
     pub fn send(&self, call: &Call) -> Result<Vec<u8>, Fault> {
         self.operations.fetch_add(1, Ordering::Relaxed);
-        let current = || self.shared.credentials.current();
+        let current = || self.shared.current();
         let mut credentials = call.signed.then(current).transpose()?;
         let (mut signed_again, mut read_again) = (false, false);
         let mut retries = 0;
@@ -287,7 +300,7 @@ impl Service {
                 }
                 if !read_again && failure.has_code(retry::blames_credentials) {
                     read_again = true;
-                    *signer = self.shared.credentials.afresh(signer)?;
+                    *signer = self.shared.afresh(signer)?;
                     continue;
                 }
             }

@@ -9,7 +9,7 @@ use rustls::CertificateError;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use ureq::Agent;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
 
 use super::retry::Retry;
 use crate::config::{Config, Proxy, ServiceUrl};
@@ -90,10 +90,25 @@ pub fn trusted_roots(config: &Config) -> Result<RootCerts, Fault> {
 ///
 /// [`FaultKind::Network`] for a proxy that cannot be used.
 pub fn agent(proxy: &Proxy, roots: &RootCerts, limits: &Limits) -> Result<Agent, Fault> {
+    client_agent(proxy, roots, None, limits)
+}
+
+/// The same with a client certificate.
+///
+/// # Errors
+///
+/// As [`agent`].
+pub fn client_agent(
+    proxy: &Proxy,
+    roots: &RootCerts,
+    client: Option<ClientCert>,
+    limits: &Limits,
+) -> Result<Agent, Fault> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = TlsConfig::builder()
         .unversioned_rustls_crypto_provider(provider)
         .root_certs(roots.clone())
+        .client_cert(client)
         .build();
     let config = Agent::config_builder()
         .tls_config(tls)

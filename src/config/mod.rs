@@ -31,8 +31,10 @@ pub use env::Env;
 pub use errors::Errors;
 pub use keys::all as all_keys;
 pub use load::{load, parse};
+pub use read::credentials::session_name;
 pub use secret::Secret;
 pub use unbuilt::NOT_BUILT;
+pub use url::{any_url, origin_url};
 
 pub use crate::state::wish::{AlarmsKept, MetricsLevel};
 
@@ -115,8 +117,8 @@ pub struct Keys {
 /// AWS IoT credential provider (`[credentials.iot]`).
 #[derive(Clone, Debug)]
 pub struct Iot {
-    /// Host name of the account's credential provider.
-    pub endpoint: String,
+    /// Origin of the account's credential provider.
+    pub endpoint: ServiceUrl,
     /// Role alias.
     pub role_alias: String,
     /// Thing name, where the policy asks for it.

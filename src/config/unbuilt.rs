@@ -7,11 +7,7 @@ use super::table::{Document, WHOLE};
 pub const NOT_BUILT: &str = "not built yet in this version";
 
 /// Tables that ask for a part, and what it is.
-const UNBUILT: &[(&str, &str)] = &[
-    ("status", "the local page"),
-    ("credentials.iot", "the AWS IoT credential provider"),
-    ("credentials.assume_role", "assuming a role"),
-];
+const UNBUILT: &[(&str, &str)] = &[("status", "the local page")];
 
 /// Warns of every part that is asked for and not built.
 pub(super) fn warn<'a>(document: &'a Document<'a>) {

@@ -157,6 +157,36 @@ pub(super) fn service(
     Ok(url)
 }
 
+/// Reads an origin that is not in the config file, of whatever region.
+///
+/// # Errors
+/// As [`service`].
+pub fn origin_url(text: &str) -> Result<ServiceUrl, String> {
+    let parts = split(text, Instead("credentials of their own place"))?;
+    match parts.rest {
+        "" | "/" => origin(&parts),
+        _ => Err(String::from(
+            "must end after host and port; leave out path, query and fragment",
+        )),
+    }
+}
+
+/// Reads a URL that is not in the config file: an origin, `http` to any host too, and what
+/// stands behind it.
+///
+/// # Errors
+/// Besides those of [`split`]: neither `https` nor `http`.
+pub fn any_url(text: &str) -> Result<(ServiceUrl, String), String> {
+    let parts = split(text, Instead("credentials of their own place"))?;
+    let (tls, default_port) = match parts.scheme.as_str() {
+        "https" => (true, 443),
+        "http" => (false, 80),
+        _ => return Err(String::from("must begin with https:// or http://")),
+    };
+    let target = parts.rest.split('#').next().unwrap_or_default();
+    Ok((service_url(&parts, tls, default_port), target.to_owned()))
+}
+
 /// Reads the URL of an SQS queue: an origin as of [`service`], which is given besides, then
 /// account and name.
 ///
@@ -259,13 +289,17 @@ fn origin(parts: &Parts<'_>) -> Result<ServiceUrl, String> {
         }
         _ => return Err(String::from("must begin with https://")),
     };
-    Ok(ServiceUrl {
+    Ok(service_url(parts, tls, default_port))
+}
+
+fn service_url(parts: &Parts<'_>, tls: bool, default_port: u16) -> ServiceUrl {
+    ServiceUrl {
         text: parts.origin(default_port),
         tls,
         host: parts.host.clone(),
         port: parts.port.unwrap_or(default_port),
-        loopback,
-    })
+        loopback: parts.loopback(),
+    }
 }
 
 /// The same-region rule: everything that one instance watches lies in one region.

@@ -10,6 +10,7 @@ use super::super::threads::Threads;
 use super::cost::{self, Pages};
 use super::report::Report;
 use super::{AWS_SECONDS_MAX, place};
+use crate::aws::credentials::Credentials;
 use crate::aws::{Stop, cloudwatch};
 use crate::config::{AlarmsKept, Config, MetricsLevel};
 use crate::engine::meter::Meter;
@@ -181,16 +182,30 @@ impl<W: Write> Asking<'_, W> {
 
     pub(super) fn credentials(
         &mut self,
-        source: &Result<Arc<str>, Fault>,
+        found: &Result<Credentials, Fault>,
         refused: Option<&Fault>,
     ) {
         const PART: &str = "credentials";
-        match (source, refused) {
-            (Err(fault), _) | (Ok(_), Some(fault)) => {
+        match (found, refused) {
+            (Err(fault), _) => {
+                self.block(fault);
+                // However they were not to be had, no other host will take us without.
+                if fault.kind != FaultKind::Stopped {
+                    self.blocked = Some(FaultKind::Credentials);
+                }
+                self.report.fault(PART, fault);
+            }
+            (Ok(_), Some(fault)) => {
                 self.block(fault);
                 self.report.fault(PART, fault);
             }
-            (Ok(source), None) => self.report.ok(PART, &format!("taken from {source}")),
+            (Ok(found), None) => {
+                let end = found.expires_at;
+                let until = end.map(|end| format!(", valid until {end}"));
+                let until = until.unwrap_or_default();
+                self.report
+                    .ok(PART, &format!("taken from {}{until}", found.source));
+            }
         }
     }
 

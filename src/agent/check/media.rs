@@ -97,7 +97,7 @@ impl<W: Write> Asking<'_, W> {
     /// Credentials, clock, proxies and the MediaPackage APIs: the first listing tells of all.
     pub(super) fn mediapackage(&mut self, picture: &mut Picture) {
         let clients = &self.poller.clients;
-        let source = clients.credentials_source();
+        let source = clients.credentials();
         let heard = match source {
             Ok(_) => Heard::ask(clients, self.config),
             Err(_) => Heard::default(),

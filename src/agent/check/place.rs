@@ -18,11 +18,7 @@ pub fn config<W: Write>(report: &mut Report<W>, config: &Config) {
             report.warn("config", warning, "");
         }
     }
-    let asked = [
-        ("iot credentials", config.iot.is_some()),
-        ("assume_role", config.assume_role.is_some()),
-        ("status", config.status.is_some()),
-    ];
+    let asked = [("status", config.status.is_some())];
     for (part, _) in asked.iter().filter(|(_, asked)| *asked) {
         report.note(part, &format!("{NOT_BUILT}; the agent runs without it"));
     }
@@ -70,13 +66,26 @@ fn try_writing(folder: &Path) -> io::Result<()> {
 /// The rest of what needs no network.
 pub fn offline<W: Write>(report: &mut Report<W>, config: &Config) {
     local_clock(report);
-    match &config.credentials {
-        Some(_) => report.note("credentials", "[credentials] in the config file; not tried"),
-        None => report.note("credentials", "the default chain; not tried"),
-    }
+    report.note(
+        "credentials",
+        &format!("{}; not tried", credentials(config)),
+    );
     queue::offline(report, config);
     proxies(report, config);
     report.note("network", "AWS and the broker are not tried with --offline");
+}
+
+/// Where credentials will be taken from, in words.
+fn credentials(config: &Config) -> String {
+    let source = match (&config.credentials, &config.iot) {
+        (Some(_), _) => String::from("[credentials] in the config file"),
+        (None, Some(iot)) => format!("AWS IoT role alias {}", iot.role_alias),
+        (None, None) => String::from("the default chain"),
+    };
+    match &config.assume_role {
+        Some(role) => format!("{source} -> role {}", role.role_arn),
+        None => source,
+    }
 }
 
 /// Tells a clock that no honest machine shows. True when it did.

@@ -1,28 +1,27 @@
-//! Where credentials are looked for, in order: the config file, the environment, the shared
-//! files. The order of the last two is botocore's: the environment wins over `AWS_PROFILE`.
+//! The default chain, in order: the environment, a role by a token of web identity, the shared
+//! files, a container's endpoint, an instance's. The order is botocore's: the environment wins
+//! over `AWS_PROFILE`, and of a profile a role wins over keys.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::imds::{self, Absent};
+use super::reach::Reach;
 use super::shared_files::{FileKind, Profile, profile};
-use super::{Credentials, process};
-use crate::aws::stop::Stop;
-use crate::config::{Keys, Secret};
+use super::sts::{Role, RoleOnTop, web_identity};
+use super::{Credentials, Fixed, Provider, Source, container, files, process, unusable};
+use crate::config::Secret;
 use crate::state::fault::{Fault, FaultKind};
 
-/// A shared file; real ones have a few hundred lines.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Profiles that lead on to each other.
+const PROFILES_MAX: usize = 5;
 
 /// The places, fixed at start; what stands there is read each time.
 pub struct Chain {
-    keys: Option<Keys>,
     env: BTreeMap<String, String>,
-    stop: Stop,
-    process_limit: Duration,
+    reach: Arc<Reach>,
 }
 
 /// One of the two shared files and what it says of the profile.
@@ -33,14 +32,48 @@ struct Shared {
     trouble: Option<String>,
 }
 
+impl Source for Chain {
+    fn read(&self) -> Result<Credentials, Fault> {
+        if let Some(found) = self.environment()? {
+            return Ok(found);
+        }
+        let given = self.var("AWS_PROFILE");
+        let name = given.unwrap_or("default");
+        let files = self.files(name);
+        if let Some(found) = self.role(name, &files, &mut Vec::new())? {
+            return Ok(found);
+        }
+        if let Some(found) = self.web_identity_of_env()? {
+            return Ok(found);
+        }
+        if let Some(found) = self.profile(name, &files)? {
+            return Ok(found);
+        }
+        if let Some(fault) = unsupported(name, &files) {
+            return Err(fault);
+        }
+        if let Some(found) = container::read(&self.reach, |name| self.var(name))? {
+            return Ok(found);
+        }
+        // Whoever names a profile that is not there does not mean the machine's own role.
+        let mistyped = given.is_some() && files.iter().all(|file| file.profile.is_empty());
+        let absent = match mistyped {
+            true => Absent::NotHere(String::from("not asked, since AWS_PROFILE is set")),
+            false => match imds::read(&self.reach, |name| self.var(name)) {
+                Ok(found) => return Ok(found),
+                Err(absent) => absent,
+            },
+        };
+        match absent {
+            Absent::NotHere(why) => Err(nothing_found(name, &files, &why)),
+            Absent::Failed(fault) => Err(fault),
+        }
+    }
+}
+
 impl Chain {
-    /// `keys` is the `[credentials]` table: when it is there nothing else is looked at.
-    pub fn new(
-        keys: Option<Keys>,
-        env: &BTreeMap<String, String>,
-        stop: Stop,
-        process_limit: Duration,
-    ) -> Chain {
+    /// The chain that an environment leads to.
+    pub fn new(env: &BTreeMap<String, String>, reach: Arc<Reach>) -> Chain {
         // Of the environment nothing is kept but what is looked at.
         let ours = |(name, _): &(&String, &String)| name.starts_with("AWS_") || *name == "HOME";
         let env = env
@@ -48,34 +81,9 @@ impl Chain {
             .filter(ours)
             .map(|(name, value)| (name.clone(), value.clone()));
         Chain {
-            keys,
             env: env.collect(),
-            stop,
-            process_limit,
+            reach,
         }
-    }
-
-    /// Reads the first source that has any.
-    ///
-    /// # Errors
-    ///
-    /// [`FaultKind::Credentials`] naming the source that is incomplete or failed, or every
-    /// place that was looked at; [`FaultKind::Stopped`].
-    pub fn read(&self) -> Result<Credentials, Fault> {
-        if let Some(keys) = &self.keys {
-            let credentials = Credentials {
-                access_key_id: Secret::new(keys.access_key_id.as_str()),
-                secret_access_key: keys.secret_access_key.clone(),
-                session_token: keys.session_token.clone(),
-                expires_at: None,
-                source: "[credentials] in the config file".into(),
-            };
-            return credentials.checked();
-        }
-        if let Some(found) = self.environment()? {
-            return found.checked();
-        }
-        self.shared_files()?.checked()
     }
 
     /// A variable that is set and not empty.
@@ -95,37 +103,161 @@ impl Chain {
         static_keys(names, |name| self.var(name), "environment variables".into())
     }
 
-    /// botocore's order: keys of the credentials file, a process, keys of the config file.
-    fn shared_files(&self) -> Result<Credentials, Fault> {
-        let name = self.var("AWS_PROFILE").unwrap_or("default");
-        let var = "AWS_SHARED_CREDENTIALS_FILE";
-        let credentials = self.shared(var, "~/.aws/credentials", FileKind::Credentials, name);
-        let config = self.shared("AWS_CONFIG_FILE", "~/.aws/config", FileKind::Config, name);
-        if let Some(found) = credentials.keys(name)? {
+    fn web_identity_of_env(&self) -> Result<Option<Credentials>, Fault> {
+        const FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+        let Some(file) = self.var(FILE) else {
+            return Ok(None);
+        };
+        let arn = self.var("AWS_ROLE_ARN").ok_or_else(|| {
+            let what = format!("{FILE} is set, and AWS_ROLE_ARN is missing");
+            unusable(what, "set both")
+        })?;
+        let name = self.var("AWS_ROLE_SESSION_NAME");
+        let role = self.role_of(arn, name, None, None)?;
+        web_identity(&self.reach, &role, &PathBuf::from(file), FILE).map(Some)
+    }
+
+    /// A role that the profile takes on top of another profile or another source.
+    fn role(
+        &self,
+        name: &str,
+        files: &[Shared; 2],
+        seen: &mut Vec<String>,
+    ) -> Result<Option<Credentials>, Fault> {
+        let get = |key: &str| files.iter().find_map(|file| file.profile.get(key));
+        let Some(arn) = get("role_arn").filter(|_| get("web_identity_token_file").is_none()) else {
+            return Ok(None);
+        };
+        let bad = |what: &str, remedy: &str| unusable(format!("profile \"{name}\" {what}"), remedy);
+        if get("mfa_serial").is_some() {
+            let remedy = "give the agent keys and a role that need no person";
+            return Err(bad("asks for a one-time password (mfa_serial)", remedy));
+        }
+        seen.push(name.to_owned());
+        let below = match (get("source_profile"), get("credential_source")) {
+            (Some(next), None) => self.below(name, next, seen)?,
+            (None, Some(word)) => self.named_source(name, word)?,
+            _ => {
+                let what = "has a role_arn, and not one of source_profile and credential_source";
+                return Err(bad(what, "write one of them, or [credentials.assume_role]"));
+            }
+        };
+        let session = get("role_session_name").map(String::as_str);
+        let external_id = get("external_id").map(Secret::new);
+        let seconds = get("duration_seconds").map(|text| {
+            let seconds = text.parse().map(Duration::from_secs);
+            seconds.map_err(|_| bad("has a duration_seconds that is no number", "mend it"))
+        });
+        let role = self.role_of(arn, session, external_id, seconds.transpose()?)?;
+        let base = Provider::over(Box::new(Fixed(below)), self.reach.clock.clone());
+        let on_top = RoleOnTop {
+            base: Arc::new(base),
+            role,
+            reach: self.reach.clone(),
+        };
+        on_top.read().map(Some)
+    }
+
+    /// What a `source_profile` gives: a role in turn, or its own keys.
+    fn below(&self, name: &str, next: &str, seen: &mut Vec<String>) -> Result<Credentials, Fault> {
+        let files = self.files(next);
+        let again = seen.iter().any(|profile| profile == next);
+        let too_many = seen.len() >= PROFILES_MAX;
+        // A profile may name itself for its own keys.
+        if again && next != name || too_many {
+            let what = format!("profile \"{name}\" leads on to \"{next}\" without end");
+            return Err(unusable(what, "mend source_profile"));
+        }
+        if !again && let Some(found) = self.role(next, &files, seen)? {
             return Ok(found);
         }
-        for file in [&credentials, &config] {
+        if let Some(found) = self.profile(next, &files)? {
+            return found.checked();
+        }
+        Err(unsupported(next, &files).unwrap_or_else(|| {
+            let what = format!("profile \"{next}\", the source_profile of \"{name}\", has no keys");
+            unusable(what, "give it keys or credential_process")
+        }))
+    }
+
+    /// What a `credential_source` gives.
+    fn named_source(&self, name: &str, word: &str) -> Result<Credentials, Fault> {
+        let found = match word {
+            "Environment" => self.environment()?,
+            "EcsContainer" => container::read(&self.reach, |name| self.var(name))?,
+            "Ec2InstanceMetadata" => match imds::read(&self.reach, |name| self.var(name)) {
+                Ok(found) => Some(found),
+                Err(Absent::Failed(fault)) => return Err(fault),
+                Err(Absent::NotHere(_)) => None,
+            },
+            _ => None,
+        };
+        let what = || format!("credential_source {word:?} of profile \"{name}\" gives none");
+        let remedy = "it may be Environment, EcsContainer or Ec2InstanceMetadata";
+        found.ok_or_else(|| unusable(what(), remedy))
+    }
+
+    /// A role as a profile or the environment gives it.
+    fn role_of(
+        &self,
+        arn: &str,
+        session_name: Option<&str>,
+        external_id: Option<Secret>,
+        duration: Option<Duration>,
+    ) -> Result<Role, Fault> {
+        if !arn.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(unusable(
+                String::from("the ARN of the role to take has a blank in it"),
+                "check role_arn or AWS_ROLE_ARN",
+            ));
+        }
+        let session_name = session_name.unwrap_or(&self.reach.session_name);
+        Ok(Role {
+            arn: arn.to_owned(),
+            external_id,
+            session_name: session_name.to_owned(),
+            duration,
+        })
+    }
+
+    /// What a profile has of its own. botocore's order: web identity, keys of the credentials
+    /// file, a process, keys of the config file.
+    fn profile(&self, name: &str, files: &[Shared; 2]) -> Result<Option<Credentials>, Fault> {
+        let get = |key: &str| files.iter().find_map(|file| file.profile.get(key));
+        if let (Some(file), Some(arn)) = (get("web_identity_token_file"), get("role_arn")) {
+            let session = get("role_session_name").map(String::as_str);
+            let role = self.role_of(arn, session, None, None)?;
+            let origin = format!("profile \"{name}\"");
+            return web_identity(&self.reach, &role, &self.path(file), &origin).map(Some);
+        }
+        let [credentials, config] = files;
+        if let Some(found) = credentials.keys(name)? {
+            return Ok(Some(found));
+        }
+        for file in files {
             if let Some(command) = file.profile.get("credential_process") {
                 let path = file.path.display();
                 let source = format!("credential_process of profile \"{name}\" in {path}");
-                return process::run(command, &source, self.process_limit, &self.stop);
+                let (limit, stop) = (self.reach.limits.process, &self.reach.stop);
+                return process::run(command, &source, limit, stop).map(Some);
             }
         }
-        if let Some(found) = config.keys(name)? {
-            return Ok(found);
-        }
-        let files = [credentials, config];
-        Err(unsupported(name, &files).unwrap_or_else(|| nothing_found(name, &files)))
+        config.keys(name)
+    }
+
+    /// Both shared files: credentials, config.
+    fn files(&self, name: &str) -> [Shared; 2] {
+        let var = "AWS_SHARED_CREDENTIALS_FILE";
+        [
+            self.shared(var, "~/.aws/credentials", FileKind::Credentials, name),
+            self.shared("AWS_CONFIG_FILE", "~/.aws/config", FileKind::Config, name),
+        ]
     }
 
     /// Reads the file that `var` names, else `usual`.
     fn shared(&self, var: &str, usual: &str, kind: FileKind, name: &str) -> Shared {
-        let given = self.var(var).unwrap_or(usual);
-        let path = match (given.strip_prefix("~/"), self.var("HOME")) {
-            (Some(below), Some(home)) => Path::new(home).join(below),
-            _ => PathBuf::from(given),
-        };
-        let (text, trouble) = match read_text(&path) {
+        let path = self.path(self.var(var).unwrap_or(usual));
+        let (text, trouble) = match files::text(&path) {
             Ok(text) => (text, None),
             Err(error) => (String::new(), Some(error.to_string())),
         };
@@ -133,6 +265,13 @@ impl Chain {
             path,
             profile: profile(&text, kind, name),
             trouble,
+        }
+    }
+
+    fn path(&self, given: &str) -> PathBuf {
+        match (given.strip_prefix("~/"), self.var("HOME")) {
+            (Some(below), Some(home)) => Path::new(home).join(below),
+            _ => PathBuf::from(given),
         }
     }
 }
@@ -150,7 +289,7 @@ impl Shared {
     }
 }
 
-fn nothing_found(name: &str, files: &[Shared]) -> Fault {
+fn nothing_found(name: &str, files: &[Shared], metadata: &str) -> Fault {
     let place = |file: &Shared| {
         let path = file.path.display();
         match &file.trouble {
@@ -163,20 +302,12 @@ fn nothing_found(name: &str, files: &[Shared]) -> Fault {
         FaultKind::Credentials,
         format!(
             "no AWS credentials found; looked at [credentials] in the config file, \
-             the environment (AWS_ACCESS_KEY_ID), {}",
+             the environment (AWS_ACCESS_KEY_ID, AWS_WEB_IDENTITY_TOKEN_FILE, \
+             AWS_CONTAINER_CREDENTIALS_FULL_URI), {}, the instance metadata service ({metadata})",
             places.join(", ")
         ),
-        "fill in [credentials], or give this program's user a profile",
+        "fill in [credentials] or [credentials.iot], or give this program's user a profile",
     )
-}
-
-/// A file as text; what is no UTF-8 stands in comments, if anywhere.
-fn read_text(path: &Path) -> std::io::Result<String> {
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(FILE_BYTES_MAX)
-        .read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Id, secret and token by their `names`. Half a key is a fault, for it is a typing error.
@@ -212,17 +343,18 @@ fn static_keys<'a>(
 fn unsupported(name: &str, files: &[Shared]) -> Option<Fault> {
     let known = |key: &&String| {
         key.starts_with("sso_")
-            || ["role_arn", "web_identity_token_file", "credential_source"].contains(&key.as_str())
+            || ["web_identity_token_file", "login_session"].contains(&key.as_str())
     };
     let (file, key) = files
         .iter()
         .find_map(|file| Some((file, file.profile.keys().find(known)?)))?;
-    Some(Fault::new(
-        FaultKind::Credentials,
-        format!(
-            "profile \"{name}\" in {} uses {key}, which is not supported",
-            file.path.display()
-        ),
+    let path = file.path.display();
+    if key == "web_identity_token_file" {
+        let what = format!("profile \"{name}\" in {path} has a {key}, and no role_arn");
+        return Some(unusable(what, "write both"));
+    }
+    Some(unusable(
+        format!("profile \"{name}\" in {path} uses {key}, which is not supported"),
         "put credential_process (such as `aws configure export-credentials`) or keys there",
     ))
 }

@@ -1,27 +1,39 @@
 //! The credentials that requests are signed with: where they come from, how long they are
 //! good, and when they are read again.
+//!
+//! A [`Source`] reads them once, a [`Provider`] keeps them while they are good. A role that is
+//! taken on top of a source is a source itself, and has a provider of its own.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use super::clock::AwsClock;
 use super::stop::Stop;
-use crate::config::{Keys, Secret};
+use super::transport::{Limits, trusted_roots};
+use crate::config::{Config, Keys, Secret};
+use crate::state::apis::is_not_had;
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::time::UnixMs;
 
 mod chain;
+mod container;
+mod files;
+mod imds;
+mod iot;
+mod metadata;
 mod process;
+mod provider;
+mod reach;
 mod shared_files;
+mod sts;
+
+pub use provider::Provider;
+pub(super) use reach::Reach;
 
 use chain::Chain;
-
-/// Credentials are replaced this long before they expire.
-const REFRESH_MS_BEFORE: i64 = 5 * 60 * 1000;
-/// A source that failed is left alone this long while the old credentials live.
-const REFRESH_PAUSE_MS: i64 = 30 * 1000;
+use iot::Thing;
+use sts::{Role, RoleOnTop};
 
 /// A key of AWS and where it was found.
 #[derive(Clone, PartialEq, Eq)]
@@ -78,149 +90,114 @@ impl Credentials {
     }
 }
 
-/// Hands out credentials, reads them when needed and keeps them while they are good.
-pub struct Provider {
-    chain: Chain,
-    clock: AwsClock,
-    held: Mutex<Option<Held>>,
+/// Where credentials are read.
+pub trait Source: Send + Sync {
+    /// Reads them now.
+    ///
+    /// # Errors
+    ///
+    /// Mostly [`FaultKind::Credentials`]; never [`FaultKind::Permission`] or
+    /// [`FaultKind::NoSuchHost`], which would be taken for those of the service that is to be
+    /// asked with them.
+    fn read(&self) -> Result<Credentials, Fault>;
 }
 
-struct Held {
-    credentials: Credentials,
-    read_at: UnixMs,
-    /// After a failed refresh: the source is not asked before that.
-    not_before: UnixMs,
+/// Credentials that never change.
+struct Fixed(Credentials);
+
+impl Source for Fixed {
+    fn read(&self) -> Result<Credentials, Fault> {
+        Ok(self.0.clone())
+    }
+}
+
+impl From<&Keys> for Fixed {
+    fn from(keys: &Keys) -> Fixed {
+        Fixed(Credentials {
+            access_key_id: Secret::new(keys.access_key_id.as_str()),
+            secret_access_key: keys.secret_access_key.clone(),
+            session_token: keys.session_token.clone(),
+            expires_at: None,
+            source: "[credentials] in the config file".into(),
+        })
+    }
 }
 
 impl Provider {
+    /// What the config says, and where it says nothing the default chain that `env` leads to.
     /// Nothing is read yet.
     ///
-    /// `keys` is the `[credentials]` table, which goes before everything that `env` leads to;
-    /// `process_limit` bounds one run of a `credential_process`.
+    /// # Errors
+    ///
+    /// [`FaultKind::Network`] when `ca_file` cannot be used, [`FaultKind::Credentials`] when
+    /// `AWS_ENDPOINT_URL_STS` is no URL.
     pub fn new(
-        keys: Option<Keys>,
+        config: &Config,
         env: &BTreeMap<String, String>,
         clock: AwsClock,
         stop: Stop,
-        process_limit: Duration,
-    ) -> Provider {
-        let chain = Chain::new(keys, env, stop, process_limit);
-        Provider {
-            chain,
-            clock,
-            held: Mutex::new(None),
-        }
-    }
-
-    /// Credentials that are good now.
-    ///
-    /// While the old ones live a source that fails is passed over.
-    ///
-    /// # Errors
-    ///
-    /// [`FaultKind::Credentials`] when none are found or those found are over,
-    /// [`FaultKind::Stopped`] when stopped meanwhile.
-    pub fn current(&self) -> Result<Credentials, Fault> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.clock.now();
-        let Some(old) = held.as_mut() else {
-            return self.read(&mut held);
-        };
-        let due = self.clock.learned() && refresh_due(old.credentials.expires_at, old.read_at, now);
-        if !due || now < old.not_before {
-            return Ok(old.credentials.clone());
-        }
-        let fault = match self.chain.read().and_then(|new| living(new, now)) {
-            Ok(new) => return Ok(keep(&mut held, new, now)),
-            Err(fault) => fault,
-        };
-        if old.credentials.expires_at.is_some_and(|end| now < end) {
-            log::warn!("credentials could not be renewed yet: {fault}");
-            old.not_before = now.plus_ms(REFRESH_PAUSE_MS);
-            return Ok(old.credentials.clone());
-        }
-        Err(fault)
-    }
-
-    /// Credentials to try after AWS refused `rejected`: the source is read again, unless
-    /// another thread has done it since.
-    ///
-    /// # Errors
-    ///
-    /// As [`Provider::current`].
-    pub fn afresh(&self, rejected: &Credentials) -> Result<Credentials, Fault> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        match held.as_ref() {
-            Some(newer) if newer.credentials != *rejected => Ok(newer.credentials.clone()),
-            _ => self.read(&mut held),
-        }
-    }
-
-    fn read(&self, held: &mut Option<Held>) -> Result<Credentials, Fault> {
-        let new = self.chain.read()?;
-        Ok(keep(held, new, self.clock.now()))
+        limits: Limits,
+    ) -> Result<Provider, Fault> {
+        let reach = Reach::new(config, env, trusted_roots(config)?, (clock, stop, limits))?;
+        Ok(of_config(config, env, &Arc::new(reach)))
     }
 }
 
-fn living(credentials: Credentials, now: UnixMs) -> Result<Credentials, Fault> {
-    match credentials.expires_at {
-        Some(end) if end <= now => Err(Fault::new(
-            FaultKind::Credentials,
-            format!(
-                "{} gave credentials that expired at {end}",
-                credentials.source
-            ),
-            "renew the session they are of",
-        )),
-        _ => Ok(credentials),
-    }
-}
-
-fn keep(held: &mut Option<Held>, credentials: Credentials, now: UnixMs) -> Credentials {
-    let kept = Held {
-        credentials: credentials.clone(),
-        read_at: now,
-        not_before: now,
+/// The provider of a config.
+pub(super) fn of_config(
+    config: &Config,
+    env: &BTreeMap<String, String>,
+    reach: &Arc<Reach>,
+) -> Provider {
+    let source: Box<dyn Source> = match (&config.credentials, &config.iot) {
+        (Some(keys), _) => Box::new(Fixed::from(keys)),
+        (None, Some(iot)) => Box::new(Thing::new(iot.clone(), reach.clone())),
+        (None, None) => Box::new(Chain::new(env, reach.clone())),
     };
-    *held = Some(kept);
-    credentials
+    let base = Provider::over(source, reach.clock.clone());
+    let Some(role) = &config.assume_role else {
+        return base;
+    };
+    let on_top = RoleOnTop {
+        base: Arc::new(base),
+        role: Role::from(role),
+        reach: reach.clone(),
+    };
+    Provider::over(Box::new(on_top), reach.clock.clone())
 }
 
-/// Whether a session is to be renewed: five minutes before its end, but of a short one not
-/// before three quarters of it are over.
-fn refresh_due(expires_at: Option<UnixMs>, read_at: UnixMs, now: UnixMs) -> bool {
-    let Some(end) = expires_at else {
-        return false;
+/// A fault of a source, told with `remedy`, as one of the credentials: it says nothing of the
+/// service that is to be asked with them.
+fn of_source(fault: Fault, remedy: Option<&str>) -> Fault {
+    let kind = match fault.kind {
+        FaultKind::Permission | FaultKind::Refused | FaultKind::Answer | FaultKind::TooLarge => {
+            FaultKind::Credentials
+        }
+        FaultKind::NoSuchHost => FaultKind::Network,
+        kind => kind,
     };
-    let lifetime_ms = end.0.saturating_sub(read_at.0).max(0);
-    now >= end.plus_ms(-REFRESH_MS_BEFORE.min(lifetime_ms / 4))
+    Fault {
+        kind,
+        code: fault.code.filter(|code| !is_not_had(code)),
+        remedy: remedy.map_or(fault.remedy, str::to_owned),
+        what: fault.what,
+    }
+}
+
+/// The same, where `remedy` is for an answer and not for the way there.
+fn refused_by_source(fault: Fault, remedy: &str) -> Fault {
+    let fault = of_source(fault, None);
+    let by_source = fault.kind == FaultKind::Credentials;
+    of_source(fault, by_source.then_some(remedy))
+}
+
+fn unusable(what: String, remedy: &str) -> Fault {
+    Fault::new(FaultKind::Credentials, what, remedy)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const MINUTE: i64 = 60_000;
-
-    #[test]
-    fn a_session_is_renewed_before_it_ends() {
-        let cases = [
-            ("no end", None, 0, i64::MAX, false),
-            ("an hour, early", Some(60), 0, 55 * MINUTE - 1, false),
-            ("an hour, late", Some(60), 0, 55 * MINUTE, true),
-            ("8 minutes, early", Some(8), 0, 6 * MINUTE - 1, false),
-            ("8 minutes, late", Some(8), 0, 6 * MINUTE, true),
-            ("over when read", Some(1), 2 * MINUTE, 2 * MINUTE, true),
-        ];
-        for (name, end, read_at, now, wanted) in cases {
-            let end = end.map(|minutes: i64| UnixMs(minutes * MINUTE));
-            assert_eq!(
-                refresh_due(end, UnixMs(read_at), UnixMs(now)),
-                wanted,
-                "{name}"
-            );
-        }
-    }
 
     fn example(id: &str, secret: &str, token: Option<&str>) -> Credentials {
         Credentials {

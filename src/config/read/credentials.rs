@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use crate::config::table::{Document, Table, WHOLE};
-use crate::config::{AssumeRole, Iot, Keys, Secret, arn, url, value};
+use crate::config::{AssumeRole, Iot, Keys, Secret, ServiceUrl, arn, url, value};
 
 /// What STS grants (`AssumeRole`, `DurationSeconds`).
 const SESSION_MIN: Duration = Duration::from_secs(15 * 60);
 const SESSION_MAX: Duration = Duration::from_secs(12 * 3600);
 const SESSION_DEFAULT: Duration = Duration::from_secs(3600);
+/// What it grants to whom a role signs for (role chaining).
+const CHAINED_MAX: Duration = Duration::from_secs(3600);
 
 /// Longest session name and external id (STS `AssumeRole`).
 const SESSION_NAME_BYTES_MAX: usize = 64;
@@ -85,14 +87,13 @@ pub fn iot<'a>(document: &'a Document<'a>) -> Option<Iot> {
     })
 }
 
-fn iot_endpoint(text: &str) -> Result<String, String> {
+fn iot_endpoint(text: &str) -> Result<ServiceUrl, String> {
     if text.contains("//") || text.contains('@') {
         return Err(String::from(
             "must be the host name alone; write <prefix>.credentials.iot.<region>.amazonaws.com",
         ));
     }
-    url::host_and_port(text)?;
-    Ok(text.to_ascii_lowercase())
+    url::origin_url(&format!("https://{text}"))
 }
 
 /// `[credentials.assume_role]`.
@@ -102,7 +103,7 @@ pub fn assume_role<'a>(document: &'a Document<'a>, instance: &str) -> Option<Ass
         table.missing("role_arn", "write the ARN of the role to take");
     }
     let role_arn = table.parsed("role_arn", arn::role);
-    let session_name = table.parsed("session_name", value::session_name);
+    let given_name = table.parsed("session_name", value::session_name);
     let external_id = table.secret("external_id");
     if external_id
         .as_ref()
@@ -114,15 +115,24 @@ pub fn assume_role<'a>(document: &'a Document<'a>, instance: &str) -> Option<Ass
         );
     }
     let duration = table.duration("duration", SESSION_MIN..=SESSION_MAX);
+    let is_chained = document.table("credentials.iot").is_some();
+    if is_chained && duration.is_some_and(|duration| duration > CHAINED_MAX) {
+        table.warn(
+            "duration",
+            "is over 1h, which STS refuses on top of a role, and [credentials.iot] gives one; \
+             write at most \"1h\"",
+        );
+    }
     Some(AssumeRole {
         role_arn: role_arn?,
         external_id,
-        session_name: session_name.unwrap_or_else(|| default_session_name(instance)),
+        session_name: given_name.unwrap_or_else(|| session_name(instance)),
         duration: duration.unwrap_or(SESSION_DEFAULT),
     })
 }
 
-fn default_session_name(instance: &str) -> String {
+/// What a session is called where nothing else says so.
+pub fn session_name(instance: &str) -> String {
     let mut name = format!("mediapackage2mqtt-{instance}");
     // The letters of an instance are ASCII, so this cuts between two of them.
     name.truncate(SESSION_NAME_BYTES_MAX);
