@@ -34,5 +34,7 @@ mod ownership;
 mod picture;
 #[path = "agent/scale.rs"]
 mod scale;
+#[path = "agent/sessions.rs"]
+mod sessions;
 #[path = "agent/stopping.rs"]
 mod stopping;

@@ -28,6 +28,7 @@ pub fn program() -> Command {
     command
         .env_clear()
         .env("HOME", "/nonexistent")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
         .stdin(Stdio::null());
     command
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::run;
 use crate::printed::{
     FIFO, FOREIGN, PATH_TOKEN, Printed, QUEUE, TOPIC, config, of_kind, policy, template,
-    with_listener, with_queue, with_role,
+    with_listener, with_queue, with_role, with_thing,
 };
 use crate::region::{Region, World};
 use crate::support::cfn_lint;
@@ -61,6 +61,7 @@ fn cases(home: &Region, china: &Region, gov: &Region, awkward: &Region) -> Vec<C
         ),
         ("topics elsewhere only", eu, with_queue(usual(), &[FOREIGN])),
         ("a role", eu, with_role(with_queue(usual(), &[TOPIC]))),
+        ("a thing", eu, with_thing(with_queue(usual(), &[TOPIC]))),
         ("all alarms", eu, usual().text("cloudwatch.alarms", "all")),
         ("no alarms", eu, usual().text("cloudwatch.alarms", "off")),
         ("named alarms", eu, named),
@@ -131,7 +132,24 @@ fn every_config_gives_a_policy_and_a_template_without_a_finding() {
                 "Sid": "TakeRole", "Effect": "Allow", "Action": ["sts:AssumeRole"],
                 "Resource": ["arn:aws:iam::123456789012:role/edge"]
             }]});
-            wanted.insert(1, keys);
+            let trust = json!({"Version": "2012-10-17", "Statement": [{
+                "Sid": "LetTakeRole", "Effect": "Allow",
+                "Principal": {"AWS": "arn:aws:iam::ACCOUNT:root"}, "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"sts:ExternalId": "EXTERNAL_ID"}}
+            }]});
+            wanted.splice(1..1, [keys, trust]);
+        }
+        if name == "a thing" {
+            let trust = json!({"Version": "2012-10-17", "Statement": [{
+                "Sid": "LetTakeRole", "Effect": "Allow",
+                "Principal": {"Service": "credentials.iot.amazonaws.com"},
+                "Action": "sts:AssumeRole"
+            }]});
+            let of_iot = json!({"Version": "2012-10-17", "Statement": [{
+                "Effect": "Allow", "Action": "iot:AssumeRoleWithCertificate",
+                "Resource": "arn:aws:iot:eu-west-1:123456789012:rolealias/edge-role"
+            }]});
+            wanted.splice(1..1, [trust, of_iot]);
         }
         assert_eq!(cfn_lint::documents(&both.out), wanted, "{name}");
         assert_eq!(decoded(&both.out), wanted, "{name}");

@@ -100,6 +100,17 @@ pub fn with_role(config: ConfigFile) -> ConfigFile {
         .text("credentials.assume_role.external_id", EXTERNAL_ID)
 }
 
+/// The same of a thing of AWS IoT.
+pub fn with_thing(config: ConfigFile) -> ConfigFile {
+    let host = "a1b2.credentials.iot.eu-west-1.amazonaws.com";
+    config
+        .without("credentials")
+        .text("credentials.iot.endpoint", host)
+        .text("credentials.iot.role_alias", "edge-role")
+        .text("credentials.iot.cert_file", "/nonexistent/thing.pem")
+        .text("credentials.iot.key_file", "/nonexistent/thing.key")
+}
+
 /// Properties of the resources of a kind, by their logical ids.
 pub fn of_kind(template: &Value, kind: &str) -> Vec<(String, Value)> {
     let resources = template["Resources"].as_object().unwrap();

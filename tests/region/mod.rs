@@ -26,6 +26,7 @@ pub mod refusal;
 pub mod rest;
 pub mod series;
 pub mod server;
+pub mod sessions;
 pub mod sigv4;
 pub mod sns;
 pub mod sqs;

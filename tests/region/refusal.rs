@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::server::Answer;
-use super::{sns, sqs};
+use super::{sessions, sns, sqs};
 
 /// A request that AWS would not serve.
 pub struct Refusal {
@@ -42,6 +42,7 @@ impl Refusal {
         match service {
             "sns" => return sns::api::error(self),
             "sqs" => return sqs::errors::answer(self),
+            "sts" | "iot" | "imds" | "container" => return sessions::error(service, self),
             _ => {}
         }
         if service != "monitoring" {

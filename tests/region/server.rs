@@ -15,7 +15,7 @@ use super::refusal::Refusal;
 use super::sigv4;
 use super::sns::deliverer::Deliverer;
 use super::world::{ACCOUNT, World};
-use super::{cloudwatch, mediapackage, mediapackage_v2, sns, sqs, vod};
+use super::{cloudwatch, mediapackage, mediapackage_v2, sessions, sns, sqs, vod};
 use sending::{Reply, Sending};
 
 /// Requests that are remembered.
@@ -322,6 +322,7 @@ impl Inside {
 
     fn carry_out(&self, world: &mut World, request: &Request, seen: &Seen) {
         match seen.service.as_str() {
+            "sts" | "iot" | "imds" | "container" => sessions::carry_out(world, request, seen),
             "sns" => {
                 if let Some(message) = sns::api::carry_out(world, request, seen) {
                     self.deliverer(world.sns.threads).deliver(message);
@@ -368,6 +369,10 @@ impl Inside {
 
 /// Checks who asks, then lets the service answer.
 fn route(world: &World, request: &Request, seen: &mut Seen) -> Result<Answer, Refusal> {
+    if let Some((service, operation)) = sessions::operation(request) {
+        (seen.service, seen.operation) = (service.to_owned(), operation.to_owned());
+        return sessions::serve(world, request, seen);
+    }
     if let Some(operation) = sns::api::operation(request) {
         seen.service = "sns".to_owned();
         seen.operation = operation;

@@ -127,7 +127,8 @@ fn known_key<'a>(
     if key.token.as_deref() != request.header("x-amz-security-token") {
         return Err(unknown());
     }
-    if key.expired {
+    let is_over = key.expires_ms.is_some_and(|end| end <= world.now_ms());
+    if key.expired || is_over {
         let text = "The security token included in the request is expired";
         return Err(Refusal::new(403, "ExpiredTokenException", text));
     }

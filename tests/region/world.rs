@@ -11,6 +11,7 @@ use super::faults::Faults;
 use super::harvest::Job;
 use super::mediapackage_v2::V2;
 use super::series::{Metrics, mix};
+use super::sessions::{self, Sessions};
 use super::sns::{self, Sns};
 use super::sqs::{self, Sqs};
 use super::vod::Vod;
@@ -74,6 +75,13 @@ pub const SECRETS: &[&str] = &[
     sns::TOKEN,
     sns::UNSUBSCRIBE,
     sqs::receipt::RECEIPT,
+    sessions::KEY_ID,
+    sessions::SECRET,
+    sessions::TOKEN,
+    sessions::EXTERNAL_ID,
+    sessions::IMDS_TOKEN,
+    sessions::CONTAINER_TOKEN,
+    sessions::WEB_TOKEN,
 ];
 
 /// A region of one account, as AWS holds it.
@@ -106,6 +114,8 @@ pub struct World {
     pub sns: Sns,
     /// SQS.
     pub sqs: Sqs,
+    /// Who gives out sessions, and to whom.
+    pub sessions: Sessions,
     /// What stands in the dimensions `Channel` and `OriginEndpoint`.
     pub dimension: Dimension,
     /// How much one page holds.
@@ -140,6 +150,8 @@ pub struct Key {
     pub expired: bool,
     /// The key was taken back: AWS no longer knows it.
     pub revoked: bool,
+    /// When the session is over by itself, milliseconds since 1970.
+    pub expires_ms: Option<i64>,
 }
 
 impl Key {
@@ -151,6 +163,7 @@ impl Key {
             token: token.map(str::to_owned),
             expired: false,
             revoked: false,
+            expires_ms: None,
         }
     }
 }
@@ -315,6 +328,7 @@ impl World {
             metrics: Metrics::default(),
             sns: Sns::default(),
             sqs: Sqs::default(),
+            sessions: Sessions::default(),
             dimension: Dimension::Id,
             pages: Pages {
                 inventory: 1000,

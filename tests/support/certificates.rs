@@ -35,6 +35,7 @@ impl Certificates {
         for (name, hosts) in [
             ("server", &["localhost", "127.0.0.1"][..]),
             ("client", &["test-client"]),
+            ("renewed", &["test-client-renewed"]),
         ] {
             let leaf_key = key();
             let leaf = named(hosts)
@@ -46,7 +47,8 @@ impl Certificates {
         made
     }
 
-    /// `ca.pem`, `server.pem`, `server.key`, `client.pem` or `client.key`.
+    /// `ca.pem`; `server.pem`, `server.key`, and the same of `client` and of `renewed`, another
+    /// client.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

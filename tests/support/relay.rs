@@ -9,7 +9,8 @@ use std::thread::{Builder, JoinHandle};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection};
 
 use super::certificates::Certificates;
 use super::ports::connect;
@@ -24,6 +25,8 @@ pub struct Relay {
 struct Shared {
     to: u16,
     config: Arc<ServerConfig>,
+    /// What each client showed as its own certificate.
+    shown: Mutex<Vec<Vec<u8>>>,
     closing: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -32,11 +35,26 @@ struct Shared {
 impl Relay {
     /// Takes TLS on a free loopback port and relays the plain bytes to port `to`.
     pub fn start(to: u16, certificates: &Certificates) -> Relay {
+        Relay::with(to, server_config(certificates, false))
+    }
+
+    /// The same for clients with a certificate of the same authority.
+    pub fn mutual(to: u16, certificates: &Certificates) -> Relay {
+        Relay::with(to, server_config(certificates, true))
+    }
+
+    /// The certificates that clients showed, in DER, one for each connection.
+    pub fn shown(&self) -> Vec<Vec<u8>> {
+        lock(&self.shared.shown).clone()
+    }
+
+    fn with(to: u16, config: Arc<ServerConfig>) -> Relay {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
         let address = listener.local_addr().expect("a bound port");
         let shared = Arc::new(Shared {
             to,
-            config: server_config(certificates),
+            config,
+            shown: Mutex::default(),
             closing: AtomicBool::new(false),
             open: Mutex::default(),
             threads: Mutex::default(),
@@ -81,15 +99,23 @@ impl Drop for Relay {
     }
 }
 
-fn server_config(certificates: &Certificates) -> Arc<ServerConfig> {
+fn server_config(certificates: &Certificates, mutual: bool) -> Arc<ServerConfig> {
     let chain = CertificateDer::from_pem_file(certificates.path("server.pem"));
     let key = PrivateKeyDer::from_pem_file(certificates.path("server.key"));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .expect("ring knows the default versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![chain.expect("a certificate")], key.expect("a key"));
+        .expect("ring knows the default versions");
+    let config = if mutual {
+        let mut roots = RootCertStore::empty();
+        let root = CertificateDer::from_pem_file(certificates.path("ca.pem"));
+        roots.add(root.expect("a certificate")).expect("a root");
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        config.with_client_cert_verifier(verifier.build().expect("a verifier"))
+    } else {
+        config.with_no_client_auth()
+    };
+    let config = config.with_single_cert(vec![chain.expect("a certificate")], key.expect("a key"));
     Arc::new(config.expect("a key that fits the certificate"))
 }
 
@@ -105,10 +131,11 @@ impl Shared {
         drop(open);
         let tls = ServerConnection::new(Arc::clone(&self.config)).map_err(io::Error::other)?;
         let tls = Arc::new(Mutex::new(tls));
+        let shared = Arc::clone(self);
         let incoming = (Arc::clone(&tls), outer.try_clone()?, inner.try_clone()?);
         let asking = Builder::new().name("relay-ask".into()).spawn(move || {
             let (tls, outer, inner) = incoming;
-            let _ = decrypt(&tls, &outer, &inner);
+            let _ = decrypt(&tls, &outer, &inner, &shared.shown);
             let _ = inner.shutdown(Shutdown::Write);
         })?;
         let answering = Builder::new().name("relay-answer".into()).spawn(move || {
@@ -129,8 +156,10 @@ fn decrypt(
     tls: &Mutex<ServerConnection>,
     mut outer: &TcpStream,
     mut inner: &TcpStream,
+    shown: &Mutex<Vec<Vec<u8>>>,
 ) -> io::Result<()> {
     let mut chunk = [0; 16 * 1024];
+    let mut is_new = true;
     loop {
         let n = outer.read(&mut chunk)?;
         if n == 0 {
@@ -142,6 +171,10 @@ fn decrypt(
             let mut tls = lock(tls);
             tls.read_tls(&mut received)?;
             let state = tls.process_new_packets().map_err(io::Error::other);
+            if is_new && let Some([leaf, ..]) = tls.peer_certificates() {
+                lock(shown).push(leaf.to_vec());
+                is_new = false;
+            }
             while tls.wants_write() {
                 tls.write_tls(&mut outer)?;
             }

@@ -24,9 +24,10 @@ pub struct Comments<'a> {
 impl Comments<'_> {
     /// Of the agent's policy.
     pub fn of_policy(&self) -> Vec<String> {
-        let who = match &self.config.assume_role {
-            Some(role) => format!("the role {}", role.role_arn),
-            None => String::from("the user or role whose credentials the agent has"),
+        let who = match (&self.config.assume_role, &self.config.iot) {
+            (Some(role), _) => format!("the role {}", role.role_arn),
+            (None, Some(iot)) => format!("the role of the AWS IoT role alias {}", iot.role_alias),
+            (None, None) => String::from("the user or role whose credentials the agent has"),
         };
         let more = match self.plan.is_proposal() {
             true => ", there with the queue that it proposes",
@@ -36,14 +37,6 @@ impl Comments<'_> {
             "IAM policy of the agent: what this config makes `run` and `check` call, no more. \
              Attach it to {who}. The template makes it too, as its output PolicyArn{more}."
         ))
-    }
-
-    /// Of the policy of those who take the role.
-    pub fn of_keys(&self) -> Vec<String> {
-        wrapped(
-            "IAM policy of the keys that take this role: they need nothing else. It belongs into \
-             the account of the keys, and the role's trust policy must let them.",
-        )
     }
 
     /// Of the template.
@@ -203,7 +196,7 @@ impl Comments<'_> {
 }
 
 /// A sentence or more in lines of at most [`COLUMNS_MAX`]; a longer word has a line of its own.
-fn wrapped(text: &str) -> Vec<String> {
+pub fn wrapped(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

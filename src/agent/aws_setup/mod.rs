@@ -2,6 +2,7 @@
 //! everything else: topic, queue, subscriptions, rules of EventBridge, alarms. Nothing is
 //! changed in AWS; all but `ask` is pure.
 
+mod access;
 mod alarms;
 mod ask;
 mod cfn;
@@ -69,9 +70,8 @@ pub fn aws_setup(config: &Config, part: Part) -> Result<String, Failure> {
         by_s3,
     };
     let mut text = document(&comments.of_policy(), &policy);
-    if let Some(role) = &config.assume_role {
-        let keys = policy::keys(&role.role_arn).pretty()?;
-        text += &document(&comments.of_keys(), &keys);
+    for (comment, policy) in access::policies(config, &plan) {
+        text += &document(&comments::wrapped(&comment), &policy.pretty()?);
     }
     Ok(text + &document(&comments.of_template(), &template))
 }

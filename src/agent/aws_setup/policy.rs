@@ -10,6 +10,8 @@ use crate::config::{AlarmsKept, Config, MetricsLevel};
 
 /// Version of the language that policies are written in.
 const LANGUAGE: &str = "2012-10-17";
+/// Where the external id belongs.
+pub const EXTERNAL_ID: &str = "EXTERNAL_ID";
 
 const V1: [&str; 3] = [
     "mediapackage:ListChannels",
@@ -91,6 +93,31 @@ pub fn agent(config: &Config, resources: &Resources) -> Node {
 /// What the keys need that take a role: the rest is the role's.
 pub fn keys(role_arn: &str) -> Node {
     document(on("TakeRole", &["sts:AssumeRole"], &[role_arn.into()]))
+}
+
+/// Who may take a role: `principal`, for AWS accounts and services by their kind. With an
+/// external id only who gives it; the id itself is a secret, and stands for its place here.
+pub fn trust(kind: &str, principal: String, external_id: bool) -> Node {
+    let condition = Node::object([("sts:ExternalId", EXTERNAL_ID.into())]);
+    let statement = [
+        ("Sid", "LetTakeRole".into()),
+        ("Effect", "Allow".into()),
+        ("Principal", Node::object([(kind, principal.into())])),
+        ("Action", "sts:AssumeRole".into()),
+    ];
+    let asks = ("Condition", Node::object([("StringEquals", condition)]));
+    let asks = external_id.then_some(asks);
+    document([Node::object(statement.into_iter().chain(asks))])
+}
+
+/// The policy of AWS IoT that a thing's certificate needs for a role alias.
+pub fn of_thing(alias_arn: &str) -> Node {
+    const ACTION: &str = "iot:AssumeRoleWithCertificate";
+    document([Node::object([
+        ("Effect", "Allow".into()),
+        ("Action", ACTION.into()),
+        ("Resource", alias_arn.into()),
+    ])])
 }
 
 /// A policy of these statements.

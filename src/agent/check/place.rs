@@ -7,7 +7,7 @@ use std::path::Path;
 use super::super::{clock, state_dir};
 use super::queue;
 use super::report::{Grade, Report};
-use crate::config::{Config, NOT_BUILT};
+use crate::config::{Config, NOT_BUILT, Proxy};
 
 /// The config file, what is doubtful in it, and what it asks for that is not built.
 pub fn config<W: Write>(report: &mut Report<W>, config: &Config) {
@@ -114,8 +114,14 @@ pub fn proxies<W: Write>(report: &mut Report<W>, config: &Config) {
     let sqs = config.sqs.iter();
     let sqs = sqs.map(|sqs| ("SQS", true, &sqs.proxy, &sqs.url));
     let services = services.into_iter().filter(|row| row.1);
-    let services = services.chain(sns).chain(sqs);
+    let iot = config.iot.iter();
+    let iot = iot.map(|iot| ("AWS IoT", true, &mp.proxy, &iot.endpoint));
+    let services = services.chain(sns).chain(sqs).chain(iot);
     for (service, _, proxy, url) in services {
+        let proxy = match service == "AWS IoT" && url.loopback {
+            true => &Proxy::None,
+            false => proxy,
+        };
         match crate::aws::way_out(proxy, url) {
             Ok(way) => report.ok("proxy", &format!("{service} is reached {way}")),
             Err(fault) => report.fault("proxy", &fault),

@@ -48,7 +48,7 @@ pub fn read<'a>(
     };
     let (url, target) = allowed(name, &url)?;
     let token = token(&var)?;
-    let mut call = Call::get("credentials", target);
+    let mut call = Call::get("GetCredentials", target);
     if let Some(token) = &token {
         let mut value = HeaderValue::from_str(token.expose())
             .map_err(|_| unusable(format!("{TOKEN} cannot stand in a header"), ""))?;
@@ -56,7 +56,7 @@ pub fn read<'a>(
         call.headers.push(("authorization", value));
     }
     let peer = Peer {
-        name: "the container's credential endpoint",
+        name: "container credential endpoint",
         url: &url,
         way: Way::Near,
     };

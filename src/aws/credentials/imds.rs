@@ -69,7 +69,7 @@ pub fn read<'a>(
     let url = endpoint(var).map_err(Absent::Failed)?;
     let ask = |call: Call| {
         let peer = Peer {
-            name: "the instance metadata service",
+            name: "instance metadata service",
             url: &url,
             way: Way::Near,
         };
@@ -77,7 +77,7 @@ pub fn read<'a>(
     };
     let token = Call {
         method: Method::PUT,
-        ..Call::get("a token", TOKEN_PATH.to_owned())
+        ..Call::get("GetToken", TOKEN_PATH.to_owned())
     };
     let ttl = ("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS);
     let token = ask(with(token, ttl).map_err(Absent::Failed)?.within(FIRST));
@@ -96,14 +96,14 @@ pub fn read<'a>(
             fault
         })
     };
-    let roles = get("the role's name", ROLES_PATH.to_owned()).map_err(|fault| {
+    let roles = get("GetRole", ROLES_PATH.to_owned()).map_err(|fault| {
         if fault.what.contains("status 404") {
             return Absent::NotHere(String::from("it says that this instance has no role"));
         }
         failed(fault)
     })?;
     let role = role_name(&roles).map_err(Absent::Failed)?;
-    let answer = get("credentials", format!("{ROLES_PATH}{role}")).map_err(failed)?;
+    let answer = get("GetCredentials", format!("{ROLES_PATH}{role}")).map_err(failed)?;
     let source = format!("the instance metadata service (role {role})");
     metadata::parse(&answer, &source).map_err(Absent::Failed)
 }

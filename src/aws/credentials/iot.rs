@@ -24,7 +24,9 @@ use crate::config::{Iot, Secret};
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::time::UnixMs;
 
-const NAME: &str = "the AWS IoT credential provider";
+const NAME: &str = "AWS IoT";
+/// As IAM calls what it does.
+const OPERATION: &str = "AssumeRoleWithCertificate";
 /// Its answer has some 2 KiB.
 const LIMIT: CallLimit = CallLimit {
     body_bytes_max: 64 * 1024,
@@ -109,7 +111,7 @@ impl Source for Thing {
             url: &self.iot.endpoint,
             way: self.way()?,
         };
-        let mut call = Call::get("credentials", format!("/role-aliases/{alias}/credentials"));
+        let mut call = Call::get(OPERATION, format!("/role-aliases/{alias}/credentials"));
         if let Some(thing) = &self.iot.thing_name {
             let value = HeaderValue::from_str(thing).map_err(|_| {
                 unusable(
@@ -191,7 +193,7 @@ struct Session {
 
 /// Reads the answer; the error never quotes it.
 fn parse(body: &[u8], source: String) -> Result<Credentials, Fault> {
-    let output: Result<Output, Fault> = parse_json("a request for AWS IoT credentials", body);
+    let output: Result<Output, Fault> = parse_json(OPERATION, body);
     let session = output.map_err(|fault| of_source(fault, None))?.credentials;
     let expires_at = UnixMs::parse(&session.expiration).ok_or_else(|| {
         Fault::new(

@@ -30,8 +30,11 @@ struct Output {
 /// [`crate::state::fault::FaultKind::Credentials`] for what is no session with all its parts, in
 /// the words of the service where it says why.
 pub fn parse(body: &[u8], source: &str) -> Result<Credentials, Fault> {
-    let output: Result<Output, Fault> = parse_json("a request for credentials", body);
-    let output = output.map_err(|fault| of_source(fault, Some("")))?;
+    let output: Result<Output, Fault> = parse_json("GetCredentials", body);
+    let output = output.map_err(|mut fault| {
+        fault.what = format!("{source}: {}", fault.what);
+        of_source(fault, Some(""))
+    })?;
     let refused = output.code.as_deref().filter(|code| *code != "Success");
     if let Some(code) = refused {
         let message = output.message.as_deref().unwrap_or("no reason given");

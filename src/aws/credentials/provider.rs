@@ -38,8 +38,10 @@ struct State {
 
 struct Held {
     credentials: Credentials,
-    /// By this machine's clock: what is learned of AWS's later counts for it too.
-    read_at_wall: UnixMs,
+    /// By AWS's clock, as far as it was known.
+    read_at: UnixMs,
+    /// Whether it was: else what is learned of it later counts for `read_at` too.
+    read_by_aws: bool,
     /// The last refresh that failed, by AWS's clock.
     failed_at: Option<UnixMs>,
 }
@@ -137,7 +139,7 @@ impl Provider {
         self.answered.notify_all();
         let fault = match answer {
             Ok(new) => {
-                state.keep(new.clone(), self.clock.wall());
+                state.keep(new.clone(), now, self.clock.learned());
                 return Ok(new);
             }
             Err(fault) => fault,
@@ -173,7 +175,10 @@ impl Provider {
     }
 
     fn is_due(&self, held: &Held, now: UnixMs) -> bool {
-        let read_at = held.read_at_wall.plus_ms(self.clock.offset_ms());
+        let read_at = match held.read_by_aws {
+            true => held.read_at,
+            false => held.read_at.plus_ms(self.clock.offset_ms()),
+        };
         let pause = held.failed_at.map(|at| now.0.saturating_sub(at.0));
         let paused = pause.is_some_and(|ms| (0..REFRESH_PAUSE_MS).contains(&ms));
         let end = held.credentials.expires_at;
@@ -196,14 +201,15 @@ impl Provider {
 }
 
 impl State {
-    fn keep(&mut self, credentials: Credentials, read_at_wall: UnixMs) {
+    fn keep(&mut self, credentials: Credentials, read_at: UnixMs, read_by_aws: bool) {
         if self.reminder.settle() {
             log::info!("credentials are renewed again");
         }
         self.failed = None;
         self.held = Some(Held {
             credentials,
-            read_at_wall,
+            read_at,
+            read_by_aws,
             failed_at: None,
         });
     }

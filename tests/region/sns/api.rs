@@ -231,7 +231,7 @@ fn parameters(request: &Request) -> Vec<(String, String)> {
 }
 
 /// The codes that the query protocol has for what is wrong with a signature.
-fn in_query_words(mut refusal: Refusal) -> Refusal {
+pub fn in_query_words(mut refusal: Refusal) -> Refusal {
     let code = match refusal.code.as_str() {
         "InvalidSignatureException" => "SignatureDoesNotMatch",
         "UnrecognizedClientException" => "InvalidClientTokenId",
