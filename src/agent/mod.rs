@@ -177,7 +177,8 @@ fn needs_clock(config: &Config) -> bool {
     let v2 = mp.apis.v2 && mp.v2_url.tls;
     let vod = mp.apis.vod && mp.vod_url.tls;
     let sqs = config.sqs.as_ref().is_some_and(|sqs| sqs.url.tls);
-    mp.url.tls || v2 || vod || cw.url.tls || sqs
+    let sessions = config.iot.is_some() || config.assume_role.is_some();
+    mp.url.tls || v2 || vod || cw.url.tls || sqs || sessions
 }
 
 /// The APIs that the config asks for.

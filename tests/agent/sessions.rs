@@ -175,6 +175,8 @@ fn check_names_the_chain_and_what_is_missing_in_it() {
         text.contains("proxy            AWS IoT is reached directly"),
         "{text}"
     );
+    assert!(text.contains("iot certificate  "), "{text}");
+    assert!(text.contains("client.pem holds until "), "{text}");
     thing
         .site
         .region

@@ -5,7 +5,7 @@ use std::fs;
 use mediapackage2mqtt::config::{self, Env};
 
 use crate::region::sessions::{EXTERNAL_ID, WEB_TOKEN};
-use crate::region::{Clock, FOREVER, Fault};
+use crate::region::{Clock, FOREVER, Fault, KEY};
 use crate::rig::{KEYS, MINUTE, NOON, ROLE, Rig, number, said};
 
 fn rig() -> Rig {
@@ -36,8 +36,18 @@ fn a_role_is_taken_with_external_id_session_name_and_duration() {
     assert_eq!(&*found.source, source);
     assert_eq!(found.expires_at.unwrap().0, NOON + 15 * MINUTE);
     rig.provider(&with_id()).current().unwrap();
+    // On top of the default chain too.
+    let chain = with_id().replace(KEYS, "");
+    let rig = rig
+        .var("AWS_ACCESS_KEY_ID", KEY.0)
+        .var("AWS_SECRET_ACCESS_KEY", KEY.1);
+    let found = rig.provider(&chain).current().unwrap();
+    assert_eq!(
+        &*found.source,
+        format!("environment variables -> role {ROLE}")
+    );
     // That the region let it in shows that it was signed for STS by the static key.
-    assert_eq!(rig.operations(), ["AssumeRole", "AssumeRole"]);
+    assert_eq!(rig.operations(), ["AssumeRole"; 3]);
 }
 
 #[test]

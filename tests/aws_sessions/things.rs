@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use mediapackage2mqtt::aws::credentials::Provider;
 use rustls::pki_types::CertificateDer;
@@ -130,6 +131,21 @@ fn a_certificate_that_is_replaced_is_shown_at_the_next_refresh() {
         der.to_vec()
     });
     assert_eq!(site.relay.shown(), wanted);
+}
+
+#[test]
+fn a_key_is_taken_in_each_form_that_openssl_writes() {
+    let site = Site::new();
+    let key = site.file("thing.key");
+    let before = fs::read_to_string(&key).unwrap();
+    let turn = Command::new("openssl")
+        .args(["ec", "-in", &key, "-out", &key])
+        .output();
+    assert!(turn.unwrap().status.success());
+    let after = fs::read_to_string(&key).unwrap();
+    assert_ne!(before, after);
+    assert!(after.contains("EC PRIVATE KEY"), "its head");
+    assert!(site.provider().current().is_ok());
 }
 
 #[test]

@@ -10,14 +10,11 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::super::{clock, state_dir};
+use super::certificates;
 use super::report::Report;
 use crate::config::{Config, Sns};
 use crate::http::Tls;
-use crate::sns::certificate;
 use crate::state::time::UnixMs;
-
-/// A certificate that ends sooner deserves a word.
-const RENEW_BEFORE: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// Whether AWS could deliver here, as far as this machine can tell.
 pub fn check<W: Write>(report: &mut Report<W>, config: &Config) {
@@ -76,34 +73,10 @@ fn certificate<W: Write>(report: &mut Report<W>, sns: &Sns) {
     let Some((leaf, others)) = chain.split_first() else {
         return;
     };
-    let shown = cert_file.display();
-    let now = clock::wall();
-    match certificate::validity(leaf) {
-        Some((_, end)) if end < now => {
-            let found = format!("{shown} ended at {end}");
-            report.fail(PART, &found, "renew it");
-            return;
-        }
-        Some((begin, _)) if begin > now => {
-            let found = format!("{shown} does not hold before {begin}");
-            report.fail(PART, &found, "check this machine's clock");
-            return;
-        }
-        Some((_, end)) if end < now.plus_ms(RENEW_BEFORE.as_millis() as i64) => {
-            let found = format!("{shown} ends at {end}");
-            report.warn(
-                PART,
-                &found,
-                "renew it; the agent takes the new one by itself",
-            );
-        }
-        Some((_, end)) => report.ok(PART, &format!("{shown} holds until {end}")),
-        None => report.warn(
-            PART,
-            &format!("{shown} does not tell until when it holds"),
-            "",
-        ),
+    if !certificates::holds(report, PART, cert_file, leaf) {
+        return;
     }
+    let (shown, now) = (cert_file.display(), clock::wall());
     doubts(leaf, others, sns, now)
         .into_iter()
         .for_each(|(found, remedy)| report.warn(PART, &format!("{shown} {found}"), remedy));

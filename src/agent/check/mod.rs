@@ -6,6 +6,7 @@
 
 mod aws;
 mod broker;
+mod certificates;
 pub mod cost;
 mod listener;
 mod media;
@@ -39,6 +40,7 @@ pub fn check(config: &Config, offline: bool) -> Result<(), Failure> {
     place::config(&mut report, config);
     place::state_folder(&mut report, config, offline);
     listener::check(&mut report, config);
+    certificates::of_thing(&mut report, config);
     if offline {
         place::offline(&mut report, config);
         return report.finish();

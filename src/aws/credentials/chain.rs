@@ -114,7 +114,7 @@ impl Chain {
         })?;
         let name = self.var("AWS_ROLE_SESSION_NAME");
         let role = self.role_of(arn, name, None, None)?;
-        web_identity(&self.reach, &role, &PathBuf::from(file), FILE).map(Some)
+        web_identity(&self.reach, &role, Path::new(file), FILE).map(Some)
     }
 
     /// A role that the profile takes on top of another profile or another source.

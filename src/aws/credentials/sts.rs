@@ -4,7 +4,7 @@
 //! protocol only, and answers in XML. IAM user guide, "Roles terms and concepts" (role chaining).
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -143,7 +143,7 @@ impl Source for RoleOnTop {
 pub fn web_identity(
     reach: &Reach,
     role: &Role,
-    file: &PathBuf,
+    file: &Path,
     origin: &str,
 ) -> Result<Credentials, Fault> {
     let token = files::token(file).map_err(|error| {
