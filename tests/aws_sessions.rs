@@ -8,6 +8,8 @@ mod region;
 #[path = "support/mod.rs"]
 mod support;
 
+#[path = "aws_sessions/botocore.rs"]
+mod botocore;
 #[path = "aws_sessions/metadata.rs"]
 mod metadata;
 #[path = "aws_sessions/moto.rs"]

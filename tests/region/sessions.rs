@@ -32,6 +32,17 @@ pub const WEB_TOKEN: &str = "planted.web.token-5c";
 /// Where the container's credentials are.
 pub const CONTAINER_PATH: &str = "/container/v1/credentials";
 
+/// All of the above that are secret: no list of a service holds them.
+pub const SECRETS: &[&str] = &[
+    KEY_ID,
+    SECRET,
+    TOKEN,
+    EXTERNAL_ID,
+    IMDS_TOKEN,
+    CONTAINER_TOKEN,
+    WEB_TOKEN,
+];
+
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 const ROLES_PATH: &str = "/latest/meta-data/iam/security-credentials/";
 const HOUR_MS: i64 = 3_600_000;
