@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::{SOURCE, VERSION, package, printed};
 
 /// Every check of `inside.sh`, in its order.
-const CHECKS: [&str; 20] = [
+const CHECKS: [&str; 21] = [
     "an_image_is_made_without_starting_anything",
     "its_user_can_do_nothing_else",
     "configs_are_for_root_and_the_service_alone",
@@ -29,6 +29,7 @@ const CHECKS: [&str; 20] = [
     "installed_again_it_goes_on_as_before",
     "purge_leaves_nothing",
     "a_fresh_installation_runs_after_the_commands_it_tells",
+    "by_hand_it_takes_the_commands_of_the_readme",
     "the_package_for_arm64_installs_and_its_program_runs",
     "the_package_for_armhf_installs_and_its_program_runs",
 ];
@@ -71,6 +72,18 @@ fn newer(package: &Path, into: &Path) {
     printed(command.args(["-Zgzip", "-b"]).arg(dir.path()).arg(into));
 }
 
+/// What the README would have copied to a box: the program, and the folder `systemd/`.
+fn source(package: &Path, into: &Path) {
+    let dir = TempDir::new().unwrap();
+    let mut command = Command::new("dpkg-deb");
+    printed(command.arg("-x").arg(package).arg(dir.path()));
+    fs::create_dir(into).unwrap();
+    let program = dir.path().join("usr/bin/mediapackage2mqtt");
+    fs::copy(program, into.join("mediapackage2mqtt")).unwrap();
+    let here = ["README.md", "systemd"].map(|name| Path::new(SOURCE).join(name));
+    printed(Command::new("cp").arg("-r").args(here).arg(into));
+}
+
 /// What `inside.sh` finds at `/exchange`.
 fn exchange() -> Option<TempDir> {
     let dir = TempDir::new().unwrap();
@@ -82,6 +95,7 @@ fn exchange() -> Option<TempDir> {
     for architecture in ["amd64", "arm64", "armhf"] {
         copy(&package(architecture)?, &format!("{architecture}.deb"));
     }
+    source(&package("amd64")?, &dir.path().join("source"));
     newer(&package("amd64")?, &dir.path().join("newer.deb"));
     fs::write(dir.path().join("newer"), NEWER).unwrap();
     copy(

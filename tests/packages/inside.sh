@@ -365,6 +365,22 @@ a_fresh_installation_runs_after_the_commands_it_tells() {
     quietly dpkg --purge $PACKAGE
 }
 
+# The lines of the README, in a folder as it stands there.
+by_hand_it_takes_the_commands_of_the_readme() {
+    local commands
+    commands=$(sed -n '/^### By hand/,/^### Upgrade/p' "$EXCHANGE/source/README.md" |
+        sed -n 's/^sudo //p')
+    is "the number of commands" 8 "$(wc -l <<<"$commands")"
+    cd "$EXCHANGE/source" || exit 1
+    (set -e && eval "$commands") || fail "$commands"
+    quietly systemctl enable --now $PACKAGE
+    waits_for is_online eu-central-1
+    is "the folder" "750 root $PACKAGE" "$(stat -c '%a %U %G' $CONFIGS)"
+    quietly systemctl disable --now $PACKAGE
+    rm -r $CONFIGS $UNITS/$PACKAGE* /usr/bin/$PACKAGE
+    systemctl daemon-reload
+}
+
 package_of() {
     local qemu=$EXCHANGE/$2
     dpkg --add-architecture "$1"
@@ -408,6 +424,7 @@ booted)
     check installed_again_it_goes_on_as_before
     check purge_leaves_nothing
     check a_fresh_installation_runs_after_the_commands_it_tells
+    check by_hand_it_takes_the_commands_of_the_readme
     check the_package_for_arm64_installs_and_its_program_runs
     check the_package_for_armhf_installs_and_its_program_runs
     ;;
