@@ -45,13 +45,14 @@ impl Agent {
 
     pub fn start_with(config: &Path, change: impl FnOnce(&mut Command)) -> Agent {
         let mut command = program();
-        command
-            .arg("run")
-            .arg("--config")
-            .arg(config)
-            .stderr(Stdio::piped());
+        command.arg("run").arg("--config").arg(config);
         change(&mut command);
-        let mut child = command.spawn().unwrap();
+        Agent::spawn(command)
+    }
+
+    /// Starts a command that is the agent.
+    pub fn spawn(mut command: Command) -> Agent {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(Vec::new()));
         let kept = log.clone();
