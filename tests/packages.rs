@@ -12,6 +12,7 @@ mod contents;
 #[path = "packages/scripts.rs"]
 mod scripts;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,13 +24,18 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "-1");
 /// said.
 fn package(architecture: &str) -> Option<PathBuf> {
     let Some(folder) = std::env::var_os("PACKAGES") else {
-        eprintln!("SKIPPED: no packages; `tests/run --test packages` makes them");
+        say("SKIPPED: no packages were made; `tests/run --test packages` does it");
         return None;
     };
     let name = format!("mediapackage2mqtt_{VERSION}_{architecture}.deb");
     let path = Path::new(&folder).join(name);
     assert!(path.is_file(), "{} is missing", path.display());
     Some(path)
+}
+
+/// Past the test harness, which keeps what is printed to itself.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// What a command prints.

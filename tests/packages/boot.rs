@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::{SOURCE, VERSION, package, printed};
+use crate::{SOURCE, VERSION, package, printed, say};
 
 /// Every check of `inside.sh`, in its order.
 const CHECKS: [&str; 21] = [
@@ -44,7 +44,7 @@ const SECONDS_MAX: &str = "600";
 fn root() -> Option<PathBuf> {
     let root = std::env::var("PACKAGES_ROOT").unwrap_or("none: PACKAGES_ROOT is not set".into());
     if let Some(why) = root.strip_prefix("none: ") {
-        eprintln!("SKIPPED: no Debian is booted: {why}");
+        say(&format!("SKIPPED: no Debian is booted: {why}"));
         return None;
     }
     Some(PathBuf::from(root))
@@ -141,5 +141,5 @@ fn in_a_debian_that_boots() {
     let is_failed = |line: &&str| !line.starts_with("ok ") && !line.starts_with("SKIPPED ");
     let failed: Vec<&str> = report.lines().filter(is_failed).collect();
     assert!(failed.is_empty(), "\n{}\n", failed.join("\n"));
-    eprintln!("{report}");
+    say(&report);
 }
