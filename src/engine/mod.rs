@@ -7,6 +7,7 @@
 mod aws_time;
 pub mod backoff;
 mod cycle;
+mod daybook;
 mod discovery;
 mod flat;
 mod inventory;
@@ -35,6 +36,7 @@ use crate::state::fault::Fault;
 use crate::state::gather::{Ask, Rows};
 use crate::state::harvest::HarvestJobs;
 use crate::state::inventory::Inventory;
+use crate::state::logbook::Logbook;
 use crate::state::model::{Api, HarvestJob, Id};
 use crate::state::polled::{self, Column, ListedMetric, PolledAlarm};
 use crate::state::push::{MessageId, Reason, Refusals};
@@ -296,6 +298,7 @@ pub struct Engine {
     started_at: UnixMs,
     aws_time: AwsTime,
     memory_bytes: Option<u64>,
+    logbook: Logbook,
     effects: Vec<Effect>,
 }
 
@@ -326,6 +329,7 @@ impl Engine {
             started_at: now.wall,
             aws_time: AwsTime::default(),
             memory_bytes: None,
+            logbook: Logbook::default(),
             effects: Vec::new(),
             settings,
         }
@@ -362,6 +366,7 @@ impl Engine {
         self.advance_pushes(now);
         self.advance_queue(now);
         self.advance_stop(now);
+        self.advance_log(now);
         std::mem::take(&mut self.effects)
     }
 
@@ -380,6 +385,7 @@ impl Engine {
             self.pushes.deadline(),
             self.queue_deadline(now),
             self.stopping.as_ref().map(|stopping| stopping.give_up_at),
+            self.logbook.deadline(),
         ];
         let next = deadlines.into_iter().flatten().min();
         next.unwrap_or(now.mono.after(Duration::from_secs(60)))

@@ -12,6 +12,7 @@ mod inventory;
 mod mail;
 mod metrics_v2;
 mod minutes;
+mod outage;
 mod ownership;
 mod polling;
 mod push;
