@@ -19,6 +19,7 @@ mod polls;
 mod publish;
 pub mod push;
 pub mod queueing;
+pub mod service;
 pub mod settings;
 pub mod spooling;
 mod stop;
@@ -26,6 +27,7 @@ mod stop;
 mod tests;
 mod timer;
 mod view;
+pub mod watch;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -52,8 +54,10 @@ use ownership::{Ownership, Store};
 use polls::Polls;
 use push::{ConfirmToken, Push, Pushes};
 use queueing::{QueueEnd, QueueJob};
+use service::{Bulletin, Service};
 pub use settings::{HomeAssistant, Settings};
 use spooling::{SpoolEvent, SpoolRequest};
+use watch::{Progress, Watch};
 
 /// The two kinds of time, read at one moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -220,6 +224,8 @@ pub enum Event {
     Spool(SpoolEvent),
     /// The listener works, or it does not.
     Listener(Result<(), Fault>),
+    /// The watchdog is to be fed, where all is well: what the pollers have sent so far.
+    Pulse(Progress),
     /// Someone wants us to stop.
     Stop,
 }
@@ -266,6 +272,8 @@ pub enum Effect {
     },
     /// Keep, read or forget pushed messages.
     Spool(SpoolRequest),
+    /// Tell the service manager.
+    Notify(Bulletin),
     /// Tell the log.
     Log(log::Level, String),
     /// All is said: end the session and the process. With a reason, it failed.
@@ -299,6 +307,8 @@ pub struct Engine {
     aws_time: AwsTime,
     memory_bytes: Option<u64>,
     logbook: Logbook,
+    service: Service,
+    watch: Watch,
     effects: Vec<Effect>,
 }
 
@@ -330,6 +340,8 @@ impl Engine {
             aws_time: AwsTime::default(),
             memory_bytes: None,
             logbook: Logbook::default(),
+            service: Service::default(),
+            watch: Watch::default(),
             effects: Vec::new(),
             settings,
         }
@@ -337,6 +349,7 @@ impl Engine {
 
     /// Takes what happened and tells what to do about it.
     pub fn handle(&mut self, now: Now, event: Event) -> Vec<Effect> {
+        self.service_heard(now, &event);
         match event {
             Event::Started => {
                 self.began = now.mono;
@@ -356,6 +369,7 @@ impl Engine {
             } => self.confirmed(now, message_id, topic_arn, result),
             Event::Spool(event) => self.spool_event(now, event),
             Event::Listener(result) => self.listener(now, result),
+            Event::Pulse(progress) => self.pulse(now, progress),
             Event::Stop => self.stop(now),
         }
         self.advance_polls(now);
@@ -366,6 +380,7 @@ impl Engine {
         self.advance_pushes(now);
         self.advance_queue(now);
         self.advance_stop(now);
+        self.advance_service(now);
         self.advance_log(now);
         std::mem::take(&mut self.effects)
     }

@@ -76,7 +76,7 @@ pub struct Ownership {
     read_from: Token,
     read_at: Option<Mono>,
     failures: u32,
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// Since when another agent has been seen online.
     other_since: Option<Mono>,
     /// The account that the picture in the store is of.

@@ -37,7 +37,7 @@ pub struct Broker {
     /// Whether a session has ever held.
     held: bool,
     /// Why the last session ended, told once for each reason.
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// Publications that may be sent now, where their rate is limited.
     allowance: f64,
     allowance_at: Mono,

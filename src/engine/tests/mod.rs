@@ -23,6 +23,7 @@ mod queue_odd;
 mod random;
 mod region;
 mod rig;
+mod service;
 mod spool;
 mod storm;
 mod v2;
