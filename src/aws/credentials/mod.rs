@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::clock::AwsClock;
 use super::stop::Stop;
 use crate::config::{Keys, Secret};
+use crate::log::Steady;
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::time::UnixMs;
 
@@ -22,6 +23,8 @@ use chain::Chain;
 const REFRESH_MS_BEFORE: i64 = 5 * 60 * 1000;
 /// A source that failed is left alone this long while the old credentials live.
 const REFRESH_PAUSE_MS: i64 = 30 * 1000;
+/// What the log calls trouble with it.
+const RENEWAL: &str = "renewal";
 
 /// A key of AWS and where it was found.
 #[derive(Clone, PartialEq, Eq)]
@@ -83,6 +86,7 @@ pub struct Provider {
     chain: Chain,
     clock: AwsClock,
     held: Mutex<Option<Held>>,
+    trouble: Steady,
 }
 
 struct Held {
@@ -109,6 +113,7 @@ impl Provider {
             chain,
             clock,
             held: Mutex::new(None),
+            trouble: Steady::default(),
         }
     }
 
@@ -131,11 +136,15 @@ impl Provider {
             return Ok(old.credentials.clone());
         }
         let fault = match self.chain.read().and_then(|new| living(new, now)) {
-            Ok(new) => return Ok(keep(&mut held, new, now)),
+            Ok(new) => {
+                self.trouble.right(RENEWAL, "credentials are renewed");
+                return Ok(keep(&mut held, new, now));
+            }
             Err(fault) => fault,
         };
         if old.credentials.expires_at.is_some_and(|end| now < end) {
-            log::warn!("credentials could not be renewed yet: {fault}");
+            let text = format!("credentials could not be renewed yet: {fault}");
+            self.trouble.wrong(RENEWAL, log::Level::Warn, text, false);
             old.not_before = now.plus_ms(REFRESH_PAUSE_MS);
             return Ok(old.credentials.clone());
         }
