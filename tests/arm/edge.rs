@@ -12,8 +12,8 @@ use crate::support::relay::Relay;
 use crate::support::subscriber::{Subscriber, Tree, options, retained_with};
 
 const USER: &str = "agent";
-/// One of the planted secrets.
-const PASSWORD: &str = "planted-mqtt-password";
+/// Must not be seen in the log.
+pub const PASSWORD: &str = "planted-mqtt-password";
 
 pub struct Edge {
     pub place: Place,
