@@ -165,7 +165,7 @@ fn every_secret_is_a_credential_that_may_be_missing() {
     // The config that is shipped names each of them, and no other.
     let config = shipped("config.toml");
     let named: BTreeSet<&str> = config
-        .split("${CREDENTIALS_DIRECTORY}/")
+        .split("\"${CREDENTIALS_DIRECTORY}/")
         .skip(1)
         .filter_map(|rest| rest.split('"').next())
         .collect();
