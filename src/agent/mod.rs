@@ -103,11 +103,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     let place = listener_place(&config, port);
     let start = |place| Listener::start(&mut threads, &config, place, &poller, &events, &stop);
     let listener = place.map(start).transpose()?;
-    let (stopped, watched) = (events, stop.clone());
-    threads.spawn("stop", move || {
-        while !watched.wait(Duration::from_secs(3600)) {}
-        let _ = stopped.send(Event::Stop);
-    })?;
+    watch_stop(&mut threads, events, stop.clone())?;
 
     let mut shell = Shell {
         clock,
@@ -141,6 +137,14 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// Turns the thrown switch into an event.
+fn watch_stop(threads: &mut Threads, events: SyncSender<Event>, stop: Stop) -> Result<(), Failure> {
+    threads.spawn("stop", move || {
+        while !stop.wait(Duration::from_secs(3600)) {}
+        let _ = events.send(Event::Stop);
+    })
 }
 
 /// Where the listener listens, if the config wants one.
