@@ -49,7 +49,7 @@ fn whole_work(board: &Board) {
 
     let mut edge = Edge::new();
     let eyes = edge.eyes();
-    let agent = Agent::spawn(binary.running(&edge.place.site.write()));
+    let agent = Agent::launch(binary.running(&edge.place.site.write()));
     whole_picture(&edge, &eyes);
     messages(&edge, &eyes);
     a_broker_that_is_away(&mut edge, &agent, &eyes);

@@ -17,6 +17,7 @@ mod systemd;
 mod threads;
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
@@ -99,20 +100,10 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         runner.run(|news| drop(from_broker.send(Event::Broker(news))));
     })?;
     let reader = start_reader(&mut threads, &config, &names, &events, &stop)?;
-    if sns.is_none() && port.is_some() {
-        log::warn!(
-            "a socket was handed over, and without [sns] nobody answers there; disable the socket \
-             unit, or write [sns] into the config"
-        );
-    }
-    let place = |sns| listener::Place::new(sns, port);
-    let start = |sns| Listener::start(&mut threads, &config, place(sns), &poller, &events, &stop);
-    let listener = sns.map(start).transpose()?;
-    let (stopped, watched) = (events, stop.clone());
-    threads.spawn("stop", move || {
-        while !watched.wait(Duration::from_secs(3600)) {}
-        let _ = stopped.send(Event::Stop);
-    })?;
+    let place = listener_place(&config, port);
+    let start = |place| Listener::start(&mut threads, &config, place, &poller, &events, &stop);
+    let listener = place.map(start).transpose()?;
+    watch_stop(&mut threads, events, stop.clone())?;
 
     let mut shell = Shell {
         clock,
@@ -146,6 +137,26 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// Turns the thrown switch into an event.
+fn watch_stop(threads: &mut Threads, events: SyncSender<Event>, stop: Stop) -> Result<(), Failure> {
+    threads.spawn("stop", move || {
+        while !stop.wait(Duration::from_secs(3600)) {}
+        let _ = events.send(Event::Stop);
+    })
+}
+
+/// Where the listener listens, if the config wants one.
+fn listener_place(config: &Config, port: Option<TcpListener>) -> Option<listener::Place<'_>> {
+    if config.sns.is_none() && port.is_some() {
+        log::warn!(
+            "a socket was handed over, and without [sns] nobody answers there; disable the socket \
+             unit, or write [sns] into the config"
+        );
+    }
+    let sns = config.sns.as_ref()?;
+    Some(listener::Place::new(sns, port))
 }
 
 fn failed(fault: Fault) -> Failure {

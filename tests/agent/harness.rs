@@ -47,12 +47,13 @@ impl Agent {
         let mut command = program();
         command.arg("run").arg("--config").arg(config);
         change(&mut command);
-        Agent::spawn(command)
+        Agent::launch(command)
     }
 
-    /// Starts a command that is the agent.
-    pub fn spawn(mut command: Command) -> Agent {
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    /// Starts it by another program, which it takes the place of.
+    pub fn launch(mut command: Command) -> Agent {
+        command.stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(Vec::new()));
         let kept = log.clone();
