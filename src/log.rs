@@ -5,11 +5,13 @@
 //! and errors only: what they write below that may hold the headers of a request.
 
 use std::io::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use log::{Level, LevelFilter, Metadata, Record};
 
-use crate::state::time::UnixMs;
+use crate::state::logbook::{Line, Logbook};
+use crate::state::time::{Mono, UnixMs};
 
 /// Longest line, without its end. The journal would cut at 48 KiB.
 const LINE_BYTES_MAX: usize = 4096;
@@ -41,12 +43,70 @@ impl Style {
 pub struct Log {
     style: Style,
     level: LevelFilter,
+    others: Steady,
+}
+
+/// A [`Logbook`] for those who have no engine: trouble at the edges that lasts or comes again.
+#[derive(Debug)]
+pub struct Steady {
+    began: Instant,
+    book: Mutex<Logbook>,
+}
+
+impl Default for Steady {
+    fn default() -> Steady {
+        Steady {
+            began: Instant::now(),
+            book: Mutex::default(),
+        }
+    }
+}
+
+impl Steady {
+    /// Logs trouble as [`Logbook::wrong`] has it.
+    pub fn wrong(&self, name: &str, level: Level, text: String, is_news: bool) {
+        self.tell(|book, now| book.wrong(now, name, (level, text), is_news));
+    }
+
+    /// Logs the end of trouble as [`Logbook::right`] has it.
+    pub fn right(&self, name: &str, text: &str) {
+        let line = (Level::Info, text.to_owned());
+        self.tell(|book, now| book.right(now, name, line));
+    }
+
+    /// Logs what may happen often as [`Logbook::happened`] has it.
+    pub fn happened(&self, name: &str, level: Level, text: String) {
+        self.tell(|book, now| book.happened(now, name, (level, text)));
+    }
+
+    /// Reminders come with the next thing that happens: trouble that nobody meets is none.
+    fn tell(&self, change: impl FnOnce(&mut Logbook, Mono) -> Option<Line>) {
+        for (level, text) in self.lines(change, Mono(self.began.elapsed())) {
+            log::log!(level, "{text}");
+        }
+    }
+
+    fn lines(
+        &self,
+        change: impl FnOnce(&mut Logbook, Mono) -> Option<Line>,
+        now: Mono,
+    ) -> Vec<Line> {
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = change(&mut book, now);
+        let mut lines = book.due(now);
+        lines.extend(line);
+        lines
+    }
 }
 
 impl Log {
     /// A logger that passes this crate's records up to `level`.
     pub fn new(style: Style, level: LevelFilter) -> Log {
-        Log { style, level }
+        Log {
+            style,
+            level,
+            others: Steady::default(),
+        }
     }
 
     /// Makes it the logger of the process. A second call changes nothing.
@@ -67,19 +127,32 @@ impl log::Log for Log {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let ms = since.map_or(0, |since| since.as_millis());
-        let now = UnixMs(i64::try_from(ms).unwrap_or(i64::MAX));
-        let mut message = record.args().to_string();
-        if !is_own(record.target()) {
-            message = format!("{}: {message}", record.target());
+        let (level, message) = (record.level(), record.args().to_string());
+        if is_own(record.target()) {
+            return self.write(level, &message);
         }
-        let line = line(self.style, now, record.level(), &message);
-        // A log that cannot be written is nothing the agent could tell anybody.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        // What a library complains of comes with every try.
+        let target = record.target();
+        let message = format!("{target}: {message}");
+        let happened = |book: &mut Logbook, now| book.happened(now, target, (level, message));
+        let now = Mono(self.others.began.elapsed());
+        for (level, message) in self.others.lines(happened, now) {
+            self.write(level, &message);
+        }
     }
 
     fn flush(&self) {}
+}
+
+impl Log {
+    fn write(&self, level: Level, message: &str) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let ms = since.map_or(0, |since| since.as_millis());
+        let now = UnixMs(i64::try_from(ms).unwrap_or(i64::MAX));
+        let line = line(self.style, now, level, message);
+        // A log that cannot be written is nothing the agent could tell anybody.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
 }
 
 /// Whether a record of `level` from `target`, a module path, is written at `allowed`.
@@ -187,6 +260,32 @@ mod tests {
             );
             assert!(line.len() < LINE_BYTES_MAX + 20, "{}", line.len());
             assert!(line.ends_with("…\n"), "{piece:?}");
+        }
+    }
+
+    #[test]
+    fn trouble_at_the_edges_is_told_once_and_then_each_hour() {
+        let warn = |text: &str| (Level::Warn, text.to_owned());
+        let info = |text: &str| (Level::Info, text.to_owned());
+        // Who tries again how often, in seconds, and how many lines that makes in a day.
+        let cases = [(1, 24), (30, 24), (600, 24), (7200, 12)];
+        for (interval, wanted) in cases {
+            let steady = Steady::default();
+            let at = |seconds| Mono(std::time::Duration::from_secs(seconds));
+            let tries = (0..24 * 3600).step_by(interval);
+            let lines: Vec<Line> = tries
+                .flat_map(|now| {
+                    let failed = |book: &mut Logbook, now| {
+                        book.wrong(now, "keys", warn("keys: none"), false)
+                    };
+                    steady.lines(failed, at(now))
+                })
+                .collect();
+            assert_eq!(lines.len(), wanted, "{interval}: {lines:#?}");
+            let works = |book: &mut Logbook, now| book.right(now, "keys", info("keys: again"));
+            let end = steady.lines(works, at(24 * 3600));
+            assert_eq!(end.last(), Some(&info("keys: again")));
+            assert_eq!(steady.lines(works, at(30 * 3600)), [], "{interval}");
         }
     }
 

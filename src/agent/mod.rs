@@ -13,9 +13,11 @@ pub mod signals;
 mod spool;
 mod state_dir;
 mod subscribe_url;
+mod systemd;
 mod threads;
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
@@ -23,6 +25,7 @@ use std::time::Duration;
 use crate::aws::clock::AwsClock;
 use crate::aws::{Clients, Stop};
 use crate::config::{Apis, Config};
+use crate::engine::watch::Worker;
 use crate::engine::{Effect, Engine, Event, HomeAssistant, Job, Settings, StoreRequest};
 use crate::error::Failure;
 use crate::mqtt;
@@ -37,6 +40,7 @@ use poller::Poller;
 use queue::Mailbox;
 use spool::Spool;
 use state_dir::StateDir;
+use systemd::Supervisor;
 use threads::Threads;
 
 pub use aws_setup::aws_setup;
@@ -67,12 +71,15 @@ const MADE_ON: UnixMs = UnixMs(1_795_305_600_000);
 /// When it cannot start: the state folder, a certificate file or a thread is not to be had.
 pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     let clock = Clock::start();
+    let port = systemd::inherited_port()?;
+    let supervisor = Supervisor::of_process();
     let state_dir = StateDir::open(&config)?;
     let (sns, sqs) = (config.sns.as_ref(), config.sqs.as_ref());
     let settings = Settings {
         topic_arns: config.topic_arns(),
         listens: sns.is_some(),
         queue_url: sqs.map(|sqs| sqs.queue_url.clone()),
+        supervised: supervisor.is_there(),
         ..settings(&config, Some(state_dir.agent_id().to_owned()), take_over)
     };
     let names = Names::new(&settings.base_topic, &settings.instance)
@@ -93,13 +100,10 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         runner.run(|news| drop(from_broker.send(Event::Broker(news))));
     })?;
     let reader = start_reader(&mut threads, &config, &names, &events, &stop)?;
-    let start = |sns| Listener::start(&mut threads, &config, sns, &poller, &events, &stop);
-    let listener = sns.map(start).transpose()?;
-    let (stopped, watched) = (events, stop.clone());
-    threads.spawn("stop", move || {
-        while !watched.wait(Duration::from_secs(3600)) {}
-        let _ = stopped.send(Event::Stop);
-    })?;
+    let place = listener_place(&config, port);
+    let start = |place| Listener::start(&mut threads, &config, place, &poller, &events, &stop);
+    let listener = place.map(start).transpose()?;
+    watch_stop(&mut threads, events, stop.clone())?;
 
     let mut shell = Shell {
         clock,
@@ -108,6 +112,8 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         reader,
         spool,
         listener,
+        supervisor,
+        poller: poller.clone(),
         memory_at: None,
     };
     let mut engine = Engine::new(settings, clock.now());
@@ -131,6 +137,26 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// Turns the thrown switch into an event.
+fn watch_stop(threads: &mut Threads, events: SyncSender<Event>, stop: Stop) -> Result<(), Failure> {
+    threads.spawn("stop", move || {
+        while !stop.wait(Duration::from_secs(3600)) {}
+        let _ = events.send(Event::Stop);
+    })
+}
+
+/// Where the listener listens, if the config wants one.
+fn listener_place(config: &Config, port: Option<TcpListener>) -> Option<listener::Place<'_>> {
+    if config.sns.is_none() && port.is_some() {
+        log::warn!(
+            "a socket was handed over, and without [sns] nobody answers there; disable the socket \
+             unit, or write [sns] into the config"
+        );
+    }
+    let sns = config.sns.as_ref()?;
+    Some(listener::Place::new(sns, port))
 }
 
 fn failed(fault: Fault) -> Failure {
@@ -166,6 +192,7 @@ fn settings(config: &Config, agent_id: Option<String>, take_over: bool) -> Setti
         earliest_date: MADE_ON,
         agent_id,
         first_session_wait: FIRST_SESSION_WAIT,
+        supervised: false,
         take_over,
         seed: fastrand::u64(..),
     }
@@ -213,6 +240,19 @@ struct Jobs {
     alarms: SyncSender<Job>,
     /// `None` where the config has no queue.
     queue: Option<SyncSender<Job>>,
+}
+
+impl Jobs {
+    fn of(&self, worker: Worker) -> Option<&SyncSender<Job>> {
+        match worker {
+            Worker::Media => Some(&self.media),
+            Worker::Metrics => Some(&self.metrics),
+            Worker::Alarms => Some(&self.alarms),
+            Worker::Queue => self.queue.as_ref(),
+            // They take no jobs.
+            Worker::Broker | Worker::Store | Worker::Spool => None,
+        }
+    }
 }
 
 fn start_pollers(
@@ -275,6 +315,9 @@ struct Shell {
     reader: SyncSender<StoreRequest>,
     spool: Option<Spool>,
     listener: Option<Listener>,
+    supervisor: Supervisor,
+    /// Tells how far its threads are.
+    poller: Poller,
     memory_at: Option<Mono>,
 }
 
@@ -285,14 +328,20 @@ impl Shell {
         let mut event = Event::Started;
         loop {
             let now = self.clock.now();
-            for effect in engine.handle(now, event) {
-                match effect {
-                    Effect::Finish(refusal) => return refusal,
-                    effect => self.carry_out(effect),
+            let pulse = self.supervisor.takes_pulse(now.mono);
+            let pulse = pulse.then(|| Event::Pulse(self.poller.progress()));
+            for event in [event].into_iter().chain(pulse) {
+                for effect in engine.handle(now, event) {
+                    match effect {
+                        Effect::Finish(refusal) => return refusal,
+                        effect => self.carry_out(effect),
+                    }
                 }
             }
             let now = self.clock.now();
-            let wait = engine.deadline(now).since(now.mono);
+            let deadline = engine.deadline(now);
+            let pulse = self.supervisor.deadline().unwrap_or(deadline);
+            let wait = deadline.min(pulse).since(now.mono);
             event = match inbox.recv_timeout(wait) {
                 Ok(event) => event,
                 Err(RecvTimeoutError::Timeout) => {
@@ -308,16 +357,7 @@ impl Shell {
     fn carry_out(&self, effect: Effect) {
         match effect {
             Effect::Poll(job) => {
-                let to = match &job {
-                    Job::Inventory
-                    | Job::ListV2(_)
-                    | Job::Details(_)
-                    | Job::Harvest(..)
-                    | Job::Vod => Some(&self.jobs.media),
-                    Job::Series(_) | Job::Metrics(_) => Some(&self.jobs.metrics),
-                    Job::Alarms => Some(&self.jobs.alarms),
-                    Job::Queue(_) => self.jobs.queue.as_ref(),
-                };
+                let to = self.jobs.of(Worker::of_job(&job));
                 if to.is_none_or(|to| to.try_send(job).is_err()) {
                     log::error!("a poller does not take its job");
                 }
@@ -325,6 +365,7 @@ impl Shell {
             Effect::Connect => self.broker.connect(),
             Effect::Publish(publication) => self.broker.publish(publication),
             Effect::Log(level, text) => log::log!(level, "{text}"),
+            Effect::Notify(bulletin) => self.supervisor.tell(&bulletin),
             Effect::ReadStore(request) => {
                 // The engine never asks twice at a time.
                 let _ = self.reader.try_send(request);

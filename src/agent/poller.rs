@@ -7,6 +7,7 @@ use super::clock::Clock;
 use super::queue::Mailbox;
 use crate::aws::clock::AwsClock;
 use crate::aws::{Clients, Service, cloudwatch, harvest, mediapackage, mediapackage_v2, vod};
+use crate::engine::watch::Progress;
 use crate::engine::{Job, Outcome, Polled, Question};
 use crate::state::catalogue;
 use crate::state::fault::{Fault, FaultKind};
@@ -45,6 +46,20 @@ impl Poller {
         }
     }
 
+    /// What all threads have sent so far.
+    pub fn progress(&self) -> Progress {
+        let clients = &self.clients;
+        let sent = |service: &Option<Service>| service.as_ref().map_or(0, Service::requests);
+        let media = clients.mediapackage.requests();
+        let media = media + sent(&clients.mediapackage_v2) + sent(&clients.vod);
+        Progress([
+            media,
+            clients.cloudwatch.requests(),
+            clients.alarms.requests(),
+            sent(&clients.sqs),
+        ])
+    }
+
     fn service(&self, job: &Job) -> Option<&Service> {
         let clients = &self.clients;
         match job {
@@ -53,7 +68,8 @@ impl Poller {
                 clients.mediapackage_v2.as_ref()
             }
             Job::Vod => clients.vod.as_ref(),
-            Job::Series(_) | Job::Metrics(_) | Job::Alarms => Some(&clients.cloudwatch),
+            Job::Series(_) | Job::Metrics(_) => Some(&clients.cloudwatch),
+            Job::Alarms => Some(&clients.alarms),
             Job::Queue(_) => clients.sqs.as_ref(),
         }
     }

@@ -32,8 +32,11 @@ pub struct Clients {
     pub mediapackage_v2: Option<Service>,
     /// MediaPackage VOD, where the config asks for it.
     pub vod: Option<Service>,
-    /// CloudWatch.
+    /// CloudWatch, for metrics.
     pub cloudwatch: Service,
+    /// CloudWatch, for alarms: they are polled beside the metrics, so that requests and retries
+    /// of the two are counted apart.
+    pub alarms: Service,
     /// SNS, where the config has it, or a queue that it delivers to.
     pub sns: Option<Service>,
     /// SQS, where the config has it.
@@ -107,7 +110,9 @@ impl Clients {
         let vod = "mediapackage-vod";
         let vod = || service("MediaPackage VOD", vod, vod, &mp.vod_url, &mp.proxy);
         let vod = mp.apis.vod.then(vod).transpose()?;
-        let cloudwatch = service("CloudWatch", "monitoring", "cloudwatch", &cw.url, &cw.proxy)?;
+        let mut monitoring =
+            || service("CloudWatch", "monitoring", "cloudwatch", &cw.url, &cw.proxy);
+        let (cloudwatch, alarms) = (monitoring()?, monitoring()?);
         let sns = where_topics_are(config);
         let sns = sns.map(|(url, proxy)| service("SNS", "sns", "sns", &url, proxy));
         let sqs = config.sqs.as_ref();
@@ -117,6 +122,7 @@ impl Clients {
             mediapackage_v2,
             vod,
             cloudwatch,
+            alarms,
             sns: sns.transpose()?,
             sqs: sqs.transpose()?,
             agents: agents.into_values().collect(),

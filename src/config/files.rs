@@ -12,6 +12,10 @@ const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 /// Largest file that holds one secret.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
+/// Where systemd puts what it hands over to its services (systemd.exec(5)). Our units hand over an
+/// empty credential where there is no file.
+const CREDENTIALS: &str = "/run/credentials";
+
 /// Bits of a file mode that let others than the owner read or write.
 #[cfg(unix)]
 const MODE_OF_OTHERS: u32 = 0o077;
@@ -81,7 +85,11 @@ pub(super) fn read_secret(path: &Path) -> Result<Secret, String> {
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() {
-        return Err(format!("{shown} is empty; write the secret into it"));
+        let place = match path.starts_with(CREDENTIALS) {
+            true => "the file that LoadCredential= of the unit names",
+            false => "it",
+        };
+        return Err(format!("{shown} is empty; write the secret into {place}"));
     }
     Ok(Secret::new(line))
 }

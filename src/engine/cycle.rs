@@ -18,6 +18,8 @@ use crate::state::time::Mono;
 use crate::state::tracks;
 use crate::topics::Topic;
 
+/// What the log calls trouble with `ListMetrics`.
+const LIST: &str = "metrics: the list of series";
 /// What `GetMetricData` takes at once.
 const QUERIES_A_REQUEST_MAX: usize = 500;
 
@@ -239,6 +241,7 @@ impl Engine {
                 self.catalogue
                     .learn(self.aws_now(now), &rows, &self.inventory);
                 self.told.agent_changed |= self.polls.list_fault.take().is_some();
+                self.log_right(now, LIST, format!("{LIST}: it comes again"));
             }
             Err(fault) => {
                 let known = self
@@ -246,12 +249,10 @@ impl Engine {
                     .list_fault
                     .as_ref()
                     .is_some_and(|f| f.same_as(&fault));
-                if !known && fault.kind != FaultKind::Stopped {
-                    self.log(
-                        log::Level::Warn,
-                        format!("metrics: the list of series: {fault}"),
-                    );
-                    self.told.agent_changed = true;
+                if fault.kind != FaultKind::Stopped {
+                    let line = format!("{LIST}: {fault}");
+                    self.log_wrong(now, LIST, log::Level::Warn, line, !known);
+                    self.told.agent_changed |= !known;
                 }
                 self.polls.list_due = None;
                 self.polls.list_fault = Some(fault);

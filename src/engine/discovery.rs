@@ -348,7 +348,7 @@ impl Engine {
     }
 
     /// A document goes to the broker: from now on Home Assistant may know what it shows.
-    pub(super) fn document_sent(&mut self, device: &Device, made: Document) {
+    pub(super) fn document_sent(&mut self, now: Now, device: &Device, made: Document) {
         let known = self.homes.known.entry(device.object_id()).or_default();
         *known = known.with(&made.shown);
         self.homes.leaving.insert(device.clone(), made.leaving);
@@ -360,7 +360,8 @@ impl Engine {
                  all the same. Keep fewer alarms ([cloudwatch] alarms, alarm_exclude)",
                 self.names.of(&topic)
             );
-            self.log(log::Level::Warn, text);
+            let topic = self.names.of(&topic);
+            self.log_happened(now, &topic, log::Level::Warn, text);
         }
     }
 

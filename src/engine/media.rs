@@ -399,7 +399,7 @@ impl Engine {
         let fault = fault.filter(|f| f.kind != FaultKind::Stopped && !gone(f));
         // Others that could not be got may still be so.
         if fault.is_some() || !media.details.has_failures() {
-            self.complain(fault, DETAILS, |complaints| &mut complaints.details);
+            self.complain(now, fault, DETAILS, |complaints| &mut complaints.details);
         }
         self.fill_v2(now, detailed);
     }
@@ -429,14 +429,15 @@ impl Engine {
             Err(fault) => Some(fault),
         };
         match api {
-            Api::V1 => self.complain(fault, HARVEST_V1, |c| &mut c.harvest_v1),
-            Api::V2 => self.complain(fault, HARVEST_V2, |c| &mut c.harvest_v2),
+            Api::V1 => self.complain(now, fault, HARVEST_V1, |c| &mut c.harvest_v1),
+            Api::V2 => self.complain(now, fault, HARVEST_V2, |c| &mut c.harvest_v2),
         }
     }
 
     /// Tells trouble beside the listings once, and once that it is over.
     fn complain(
         &mut self,
+        now: Now,
         fault: Option<Fault>,
         what: &str,
         place: fn(&mut Complaints) -> &mut Option<Fault>,
@@ -447,20 +448,20 @@ impl Engine {
             (old, new) => old.is_some() != new.is_some(),
         };
         *held = fault.clone();
-        if !news {
-            return;
-        }
-        self.told.agent_changed = true;
-        let source = Source::MediaPackage.as_str();
+        self.told.agent_changed |= news;
+        let name = format!("{}: {what}", Source::MediaPackage.as_str());
         match fault {
             Some(fault) => {
                 let level = match is_trouble(what, &fault) {
                     true => log::Level::Warn,
                     false => log::Level::Info,
                 };
-                self.log(level, format!("{source}: {what}: {fault}"));
+                self.log_wrong(now, &name, level, format!("{name}: {fault}"), news);
+                if level > log::Level::Warn {
+                    self.logbook.hush(&name);
+                }
             }
-            None => self.log(log::Level::Info, format!("{source}: {what}: works again")),
+            None => self.log_right(now, &name, format!("{name}: works again")),
         }
     }
 
@@ -483,7 +484,6 @@ impl Engine {
         {
             return;
         }
-        let was = media.apis.state(api);
         let line = result.as_ref().err().map(ToString::to_string);
         let news = media.apis.take(api, result, now.wall);
         let is = media.apis.state(api);
@@ -504,34 +504,44 @@ impl Engine {
             Some(Err(fault)) => status.fails(fault, now.wall),
         };
         self.told.agent_changed |= turned || news.told;
-        if news.told {
-            self.tell_api(api, was, is, line);
-        }
+        self.tell_api(now, api, is, line, news.told);
     }
 
-    fn tell_api(&mut self, api: MediaApi, was: ApiState, is: ApiState, line: Option<String>) {
+    fn tell_api(
+        &mut self,
+        now: Now,
+        api: MediaApi,
+        is: ApiState,
+        line: Option<String>,
+        is_news: bool,
+    ) {
         let source = Source::MediaPackage.as_str();
         let name = match self.settings.apis.len() {
             // It is the source.
             1 => source.to_owned(),
             _ => format!("{source} {}", api.as_str()),
         };
-        let (level, text) = match (line, is, was) {
-            (Some(line), ApiState::Unavailable, _) => {
-                let text = format!(
-                    "{line}, or leave \"{}\" out of apis; the others go on, and this is tried \
-                     again each hour",
-                    api.as_str()
-                );
-                (log::Level::Warn, text)
+        match line {
+            Some(line) => {
+                let mut text = format!("{name}: {line}");
+                if is == ApiState::Unavailable {
+                    text += &format!(
+                        ", or leave \"{}\" out of apis; the others go on, and this is tried again \
+                         each hour",
+                        api.as_str()
+                    );
+                }
+                self.log_wrong(now, &name, log::Level::Warn, text, is_news);
+                if is == ApiState::Unavailable {
+                    self.logbook.hush(&name);
+                }
             }
-            (Some(line), ..) => (log::Level::Warn, line),
-            (None, _, ApiState::Failing | ApiState::Unavailable) => {
-                (log::Level::Info, "works again".to_owned())
+            None if self.logbook.is_wrong(&name) => {
+                self.log_right(now, &name, format!("{name}: works again"));
             }
-            (None, ..) => (log::Level::Info, "works".to_owned()),
-        };
-        self.log(level, format!("{name}: {text}"));
+            None if is_news => self.log(log::Level::Info, format!("{name}: works")),
+            None => {}
+        }
     }
 
     /// Whether what is said of MediaPackage as a whole can be said: every API that is wanted

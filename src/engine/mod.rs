@@ -7,6 +7,7 @@
 mod aws_time;
 pub mod backoff;
 mod cycle;
+mod daybook;
 mod discovery;
 mod flat;
 mod inventory;
@@ -18,6 +19,7 @@ mod polls;
 mod publish;
 pub mod push;
 pub mod queueing;
+pub mod service;
 pub mod settings;
 pub mod spooling;
 mod stop;
@@ -25,6 +27,7 @@ mod stop;
 mod tests;
 mod timer;
 mod view;
+pub mod watch;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -35,6 +38,7 @@ use crate::state::fault::Fault;
 use crate::state::gather::{Ask, Rows};
 use crate::state::harvest::HarvestJobs;
 use crate::state::inventory::Inventory;
+use crate::state::logbook::Logbook;
 use crate::state::model::{Api, HarvestJob, Id};
 use crate::state::polled::{self, Column, ListedMetric, PolledAlarm};
 use crate::state::push::{MessageId, Reason, Refusals};
@@ -50,8 +54,10 @@ use ownership::{Ownership, Store};
 use polls::Polls;
 use push::{ConfirmToken, Push, Pushes};
 use queueing::{QueueEnd, QueueJob};
+use service::{Bulletin, Service};
 pub use settings::{HomeAssistant, Settings};
 use spooling::{SpoolEvent, SpoolRequest};
+use watch::{Progress, Watch};
 
 /// The two kinds of time, read at one moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -218,6 +224,8 @@ pub enum Event {
     Spool(SpoolEvent),
     /// The listener works, or it does not.
     Listener(Result<(), Fault>),
+    /// The watchdog is to be fed, where all is well: what the pollers have sent so far.
+    Pulse(Progress),
     /// Someone wants us to stop.
     Stop,
 }
@@ -264,6 +272,8 @@ pub enum Effect {
     },
     /// Keep, read or forget pushed messages.
     Spool(SpoolRequest),
+    /// Tell the service manager.
+    Notify(Bulletin),
     /// Tell the log.
     Log(log::Level, String),
     /// All is said: end the session and the process. With a reason, it failed.
@@ -296,6 +306,9 @@ pub struct Engine {
     started_at: UnixMs,
     aws_time: AwsTime,
     memory_bytes: Option<u64>,
+    logbook: Logbook,
+    service: Service,
+    watch: Watch,
     effects: Vec<Effect>,
 }
 
@@ -326,6 +339,9 @@ impl Engine {
             started_at: now.wall,
             aws_time: AwsTime::default(),
             memory_bytes: None,
+            logbook: Logbook::default(),
+            service: Service::default(),
+            watch: Watch::default(),
             effects: Vec::new(),
             settings,
         }
@@ -333,6 +349,7 @@ impl Engine {
 
     /// Takes what happened and tells what to do about it.
     pub fn handle(&mut self, now: Now, event: Event) -> Vec<Effect> {
+        self.service_heard(now, &event);
         match event {
             Event::Started => {
                 self.began = now.mono;
@@ -352,6 +369,7 @@ impl Engine {
             } => self.confirmed(now, message_id, topic_arn, result),
             Event::Spool(event) => self.spool_event(now, event),
             Event::Listener(result) => self.listener(now, result),
+            Event::Pulse(progress) => self.pulse(now, progress),
             Event::Stop => self.stop(now),
         }
         self.advance_polls(now);
@@ -362,6 +380,8 @@ impl Engine {
         self.advance_pushes(now);
         self.advance_queue(now);
         self.advance_stop(now);
+        self.advance_service(now);
+        self.advance_log(now);
         std::mem::take(&mut self.effects)
     }
 
@@ -380,6 +400,7 @@ impl Engine {
             self.pushes.deadline(),
             self.queue_deadline(now),
             self.stopping.as_ref().map(|stopping| stopping.give_up_at),
+            self.logbook.deadline(),
         ];
         let next = deadlines.into_iter().flatten().min();
         next.unwrap_or(now.mono.after(Duration::from_secs(60)))

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::daybook::BROKER;
 use super::outbox::{Fingerprint, Token};
 use super::publish::{RECONNECT_FIRST, RECONNECT_MAX};
 use super::{Effect, Engine, Now, StoreRequest, backoff};
@@ -75,7 +76,7 @@ pub struct Ownership {
     read_from: Token,
     read_at: Option<Mono>,
     failures: u32,
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// Since when another agent has been seen online.
     other_since: Option<Mono>,
     /// The account that the picture in the store is of.
@@ -178,10 +179,10 @@ impl Engine {
             // At the start it is told; later, what keeps a reading away ends the session too.
             return;
         }
-        if self.ownership.reason.as_ref() != Some(&reason) {
-            self.log(log::Level::Warn, format!("mqtt: {reason}; trying again"));
-            self.ownership.reason = Some(reason);
-        }
+        let is_news = self.ownership.reason.as_ref() != Some(&reason);
+        let line = format!("mqtt: {reason}; trying again");
+        self.log_wrong(now, BROKER, log::Level::Warn, line, is_news);
+        self.ownership.reason = Some(reason);
     }
 
     /// Decides whether the store is ours to write.
@@ -399,7 +400,7 @@ impl Engine {
         }
         if swept > 0 {
             let text = format!("mqtt: clearing {swept} retained topics that are not wanted");
-            self.log(log::Level::Info, text);
+            self.log_happened(now, "mqtt: clearing", log::Level::Info, text);
         }
     }
 

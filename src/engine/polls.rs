@@ -12,7 +12,7 @@ use crate::state::alarms::AlarmChanges;
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::measure::Resource;
 use crate::state::polled::PolledAlarm;
-use crate::state::source::{Source, SourceState};
+use crate::state::source::Source;
 use crate::state::time::{Minute, Mono};
 use crate::state::tracks::{self, Pace};
 use crate::state::wish::{AlarmsKept, MetricsLevel};
@@ -20,6 +20,8 @@ use crate::topics::Topic;
 
 /// How often a clock that is before the program's own date is looked at again.
 const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// What the log calls trouble with it.
+const CLOCK: &str = "clock";
 
 /// Timers, and the metric poll that is under way.
 #[derive(Debug)]
@@ -189,7 +191,7 @@ impl Engine {
                 ),
                 "set the clock (NTP); polling starts by itself once it is right",
             );
-            self.log(log::Level::Warn, fault.to_string());
+            self.log_wrong(now, CLOCK, log::Level::Warn, fault.to_string(), true);
             let asked = Source::ALL
                 .into_iter()
                 .filter(|source| *source != Source::Sns);
@@ -207,7 +209,7 @@ impl Engine {
             self.polls.metrics.hasten(again);
             self.polls.alarms.hasten(again);
         } else if self.polls.clock_was_wrong {
-            self.log(log::Level::Info, "the clock is right now");
+            self.log_right(now, CLOCK, "the clock is right now");
             self.started_at = now.wall;
             self.told.agent_changed = true;
         }
@@ -280,29 +282,26 @@ impl Engine {
     ) {
         let status = self.told.source(source);
         status.duration_ms = took.as_millis() as u64;
-        let was = status.state;
-        let (news, line) = match result {
-            Ok(()) => (status.succeeded(now.wall, now.mono), None),
+        let name = source.as_str();
+        let news = match result {
+            Ok(()) => {
+                let news = status.succeeded(now.wall, now.mono);
+                if self.logbook.is_wrong(name) {
+                    self.log_right(now, name, format!("{name}: works again"));
+                } else if news {
+                    self.log(log::Level::Info, format!("{name}: works"));
+                }
+                news
+            }
             Err(fault) if fault.kind == FaultKind::Stopped => return,
             Err(fault) => {
-                let line = format!("{}: {fault}", source.as_str());
-                (status.failed(fault, now.wall), Some(line))
+                let line = format!("{name}: {fault}");
+                let news = status.failed(fault, now.wall);
+                self.log_wrong(now, name, log::Level::Warn, line, news);
+                news
             }
         };
-        if !news {
-            return;
-        }
-        self.told.agent_changed = true;
-        match line {
-            Some(line) => self.log(log::Level::Warn, line),
-            None if was == SourceState::Failing => {
-                self.log(
-                    log::Level::Info,
-                    format!("{}: works again", source.as_str()),
-                );
-            }
-            None => self.log(log::Level::Info, format!("{}: works", source.as_str())),
-        }
+        self.told.agent_changed |= news;
     }
 
     fn take_alarms(&mut self, now: Now, began: Mono, listing: Vec<PolledAlarm>) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::cycle::Point;
+use super::daybook::BROKER;
 use super::outbox::{Once, Sent};
 use super::{BrokerEvent, Effect, Engine, Now, Publication, backoff};
 use crate::state::measure::Resource;
@@ -36,7 +37,7 @@ pub struct Broker {
     /// Whether a session has ever held.
     held: bool,
     /// Why the last session ended, told once for each reason.
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// Publications that may be sent now, where their rate is limited.
     allowance: f64,
     allowance_at: Mono,
@@ -51,13 +52,11 @@ impl Engine {
     pub(super) fn broker_event(&mut self, now: Now, news: BrokerEvent) {
         match news {
             BrokerEvent::Connected => {
-                let again = self.broker.failures > 0 || self.broker.reason.is_some();
-                let text = if again {
-                    "mqtt: connected again"
+                if self.logbook.is_wrong(BROKER) {
+                    self.log_right(now, BROKER, "mqtt: connected again");
                 } else {
-                    "mqtt: connected"
-                };
-                self.log(log::Level::Info, text);
+                    self.log(log::Level::Info, "mqtt: connected");
+                }
                 self.broker.connected = true;
                 self.broker.had_session = true;
                 self.broker.began = Some(now.mono);
@@ -102,8 +101,10 @@ impl Engine {
         let random = self.rng.f64();
         let wait = backoff::delay(self.broker.failures, RECONNECT_FIRST, RECONNECT_MAX, random);
         self.broker.retry_at = Some(now.mono.after(wait));
-        if self.broker.reason.as_ref() != Some(&reason) && self.stopping.is_none() {
-            self.log(log::Level::Warn, format!("mqtt: {reason}; trying again"));
+        if self.stopping.is_none() {
+            let is_news = self.broker.reason.as_ref() != Some(&reason);
+            let line = format!("mqtt: {reason}; trying again");
+            self.log_wrong(now, BROKER, log::Level::Warn, line, is_news);
             self.broker.reason = Some(reason);
         }
     }
@@ -189,7 +190,7 @@ impl Engine {
                 break;
             }
             self.broker.suspect = None;
-            let Some(publication) = self.next_publication() else {
+            let Some(publication) = self.next_publication(now) else {
                 break;
             };
             if self.settings.publishes_per_second_max > 0 {
@@ -210,7 +211,7 @@ impl Engine {
         }
     }
 
-    fn next_publication(&mut self) -> Option<Publication> {
+    fn next_publication(&mut self, now: Now) -> Option<Publication> {
         let once_first = self.stopping.is_none() && self.outbox.front() != Some(&Topic::Status);
         let next = self.happenings.front().filter(|_| once_first);
         let suspect = next.is_some_and(|(number, _)| self.pushes.is_suspect(*number));
@@ -222,7 +223,7 @@ impl Engine {
         {
             return Some(publication);
         }
-        if let Some(publication) = self.next_retained() {
+        if let Some(publication) = self.next_retained(now) {
             return Some(publication);
         }
         if self.stopping.is_some() {
@@ -254,7 +255,7 @@ impl Engine {
         })
     }
 
-    fn next_retained(&mut self) -> Option<Publication> {
+    fn next_retained(&mut self, now: Now) -> Option<Publication> {
         let mut outbox = std::mem::take(&mut self.outbox);
         let mut oversize = Vec::new();
         let mut made = None;
@@ -281,12 +282,12 @@ impl Engine {
         for (topic, bytes) in oversize {
             let limit = PAYLOAD_BYTES_MAX;
             let text = format!("{topic} is left out: {bytes} bytes are more than {limit}");
-            self.log(log::Level::Warn, text);
+            self.log_happened(now, &topic, log::Level::Warn, text);
         }
         let turn = turn?;
         self.spread(&turn.topic, turn.payload.as_deref());
         if let (Topic::Discovery(device), Some(made)) = (&turn.topic, made) {
-            self.document_sent(device, made);
+            self.document_sent(now, device, made);
         }
         Some(Publication {
             topic: self.names.of(&turn.topic),

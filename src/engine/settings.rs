@@ -52,6 +52,8 @@ pub struct Settings {
     pub agent_id: Option<String>,
     /// Metrics wait so long for the first session, so that points go out before what they show.
     pub first_session_wait: Duration,
+    /// Whether a service manager wants to hear from us.
+    pub supervised: bool,
     /// Whether another owner of our topics is thrown out.
     pub take_over: bool,
     /// Seed of every random choice.

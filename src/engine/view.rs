@@ -57,6 +57,10 @@ impl Told {
         self.sources.entry(source).or_insert_with(unknown)
     }
 
+    pub(super) fn sources(&self) -> impl Iterator<Item = (&Source, &SourceStatus)> {
+        self.sources.iter()
+    }
+
     pub(super) fn source_state(&self, source: Source) -> Option<SourceState> {
         self.sources.get(&source).map(|status| status.state)
     }
@@ -325,7 +329,7 @@ impl Engine {
         })
     }
 
-    fn agent_health(&self) -> (AgentHealth, Vec<String>) {
+    pub(super) fn agent_health(&self) -> (AgentHealth, Vec<String>) {
         let wanted = self
             .told
             .sources

@@ -16,11 +16,14 @@ use super::room::Room;
 use super::tls::Tls;
 use super::wire::Wire;
 use super::{Limits, Request, RequestId};
+use crate::log::Steady;
 
 /// Connections taken in one turn, so that a crowd at the door keeps nobody inside waiting.
 const ACCEPT_BATCH: usize = 16;
 /// How long nothing is taken after the system had no room for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What the log calls the door.
+const DOOR_NAME: &str = "door";
 /// What the system tells in one turn; the rest it tells in the next.
 const EVENTS_MAX: usize = 128;
 
@@ -47,8 +50,8 @@ struct Door {
     has_peers: bool,
     /// Nothing is taken before.
     closed_until: Option<Instant>,
-    /// Whether the failure has been told that it was closed for.
-    is_told: bool,
+    /// What it is closed for.
+    trouble: Steady,
 }
 
 impl Front {
@@ -77,7 +80,7 @@ impl Front {
             door: Door {
                 has_peers: true,
                 closed_until: None,
-                is_told: false,
+                trouble: Steady::default(),
             },
             tls,
             places,
@@ -277,7 +280,10 @@ impl Front {
             }
             match self.listener.accept() {
                 Ok((socket, peer)) => {
-                    (self.door.is_told, has_evicted) = (false, false);
+                    self.door
+                        .trouble
+                        .right(DOOR_NAME, "connections are taken again");
+                    has_evicted = false;
                     self.welcome(socket, peer.ip(), now);
                 }
                 Err(error) => match error.kind() {
@@ -297,13 +303,13 @@ impl Front {
     /// The peers at the door stay there for now.
     fn close_door(&mut self, error: &io::Error, now: Instant) {
         self.door.closed_until = Some(now + ACCEPT_PAUSE);
-        if !self.door.is_told {
-            self.door.is_told = true;
-            log::warn!(
-                "cannot take connections: {error}; trying on; if it stays, raise the limit of \
-                 open files (systemd: LimitNOFILE)"
-            );
-        }
+        let text = format!(
+            "cannot take connections: {error}; trying on; if it stays, raise the limit of open \
+             files (systemd: LimitNOFILE)"
+        );
+        self.door
+            .trouble
+            .wrong(DOOR_NAME, log::Level::Warn, text, false);
     }
 
     fn welcome(&mut self, socket: TcpStream, peer: IpAddr, now: Instant) {

@@ -17,6 +17,7 @@ use rumqttc::{Client, PublishOptions, QoS};
 use crate::config;
 use crate::engine::outbox::{IN_FLIGHT_MAX, Token};
 use crate::engine::{BrokerEvent, Publication};
+use crate::log::Steady;
 use crate::state::fault::Fault;
 
 pub use session::Link;
@@ -39,6 +40,7 @@ struct Shared {
 pub struct Broker {
     shared: Arc<Mutex<Shared>>,
     connect: SyncSender<()>,
+    trouble: Steady,
 }
 
 /// The other side: what the broker's own thread runs.
@@ -64,6 +66,7 @@ pub fn prepare(
     let broker = Broker {
         shared: shared.clone(),
         connect,
+        trouble: Steady::default(),
     };
     Ok((
         broker,
@@ -100,7 +103,8 @@ impl Broker {
             shared.unnamed.pop_back();
             // The queue is larger than what is ever in flight, so this is a fault of ours: a
             // new session brings everything out again.
-            log::error!("mqtt: a publication was refused by the client: {error}");
+            let text = format!("mqtt: a publication was refused by the client: {error}");
+            self.trouble.happened("refused", log::Level::Error, text);
             let _ = client.try_disconnect_now();
         }
     }

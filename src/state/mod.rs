@@ -12,6 +12,7 @@ pub mod glob;
 pub mod harvest;
 pub mod health;
 pub mod inventory;
+pub mod logbook;
 pub mod measure;
 pub mod model;
 pub mod polled;

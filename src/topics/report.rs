@@ -38,7 +38,8 @@ pub enum AgentHealth {
 }
 
 impl AgentHealth {
-    fn as_str(self) -> &'static str {
+    /// As it stands in `agent`.
+    pub fn as_str(self) -> &'static str {
         match self {
             AgentHealth::Starting => "starting",
             AgentHealth::Ok => "ok",

@@ -46,12 +46,14 @@ impl Agent {
 
     pub fn start_with(config: &Path, change: impl FnOnce(&mut Command)) -> Agent {
         let mut command = program();
-        command
-            .arg("run")
-            .arg("--config")
-            .arg(config)
-            .stderr(Stdio::piped());
+        command.arg("run").arg("--config").arg(config);
         change(&mut command);
+        Agent::launch(command)
+    }
+
+    /// Starts it by another program, which it takes the place of.
+    pub fn launch(mut command: Command) -> Agent {
+        command.stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(Vec::new()));

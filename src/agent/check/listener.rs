@@ -1,7 +1,7 @@
 //! `[sns]`: the port, and the certificate that AWS is shown there.
 
 use std::io::{ErrorKind, Write};
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use rustls::crypto::ring::default_provider;
@@ -15,6 +15,9 @@ use super::report::Report;
 use crate::config::{Config, Sns};
 use crate::http::Tls;
 use crate::state::time::UnixMs;
+
+/// A port of this machine that is open answers within this.
+const ANSWER_WAIT: Duration = Duration::from_secs(1);
 
 /// Whether AWS could deliver here, as far as this machine can tell.
 pub fn check<W: Write>(report: &mut Report<W>, config: &Config) {
@@ -43,16 +46,38 @@ fn port<W: Write>(report: &mut Report<W>, config: &Config, sns: &Sns) {
         report.note(PART, &format!("the agent that runs listens on {listen}"));
         return;
     }
+    if error.kind() == ErrorKind::PermissionDenied
+        && state_dir::is_locked(config)
+        && is_answered(listen)
+    {
+        let found = format!("{listen} is open, by a socket of systemd for the agent that runs");
+        report.note(PART, &found);
+        return;
+    }
     let remedy = match error.kind() {
-        ErrorKind::AddrInUse => "give [sns] listen a port that no other program has",
+        ErrorKind::AddrInUse => {
+            "give [sns] listen a port that no other program has; where a socket unit of systemd \
+             holds it for the agent (systemctl list-sockets), all is well"
+        }
         ErrorKind::PermissionDenied => {
-            "ports below 1024 need the capability CAP_NET_BIND_SERVICE; or give [sns] listen \
-             another port"
+            "for a port below 1024 enable mediapackage2mqtt.socket, or give the agent the \
+             capability CAP_NET_BIND_SERVICE; or give [sns] listen another port"
         }
         _ => "check [sns] listen",
     };
     let found = format!("cannot listen on {listen}: {error}");
     report.fail(PART, &found, remedy);
+}
+
+/// Whether somebody listens there, as far as this machine can tell.
+fn is_answered(listen: SocketAddr) -> bool {
+    let here = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    let place = SocketAddr::new(here, listen.port());
+    TcpStream::connect_timeout(&place, ANSWER_WAIT).is_ok()
 }
 
 fn certificate<W: Write>(report: &mut Report<W>, sns: &Sns) {
@@ -144,6 +169,17 @@ mod tests {
         ];
         for (url, wanted) in cases {
             assert_eq!(host(url), wanted, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_somebody_listens_on_is_told_from_one_that_nobody_does() {
+        for ip in ["127.0.0.1", "0.0.0.0"] {
+            let open = TcpListener::bind((ip, 0)).unwrap();
+            let place = open.local_addr().unwrap();
+            assert!(is_answered(place), "{place}");
+            drop(open);
+            assert!(!is_answered(place), "{place}");
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::engine::push::{Arrived, ConfirmToken, Push};
 use crate::engine::{Effect, Event};
 use crate::error::Failure;
 use crate::http::{Answer, Answers, Front, Limits, Request, RequestId, Tls};
+use crate::log::Steady;
 use crate::sns::receiver::{Judged, Parked, Parts, Receiver, Settings};
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::push::{DeliveryId, MessageId, Reason};
@@ -43,6 +44,20 @@ enum Ask {
     Certificate(RequestId, Box<Parked>),
     /// Confirm a subscription.
     Confirm(MessageId, String, Secret),
+}
+
+/// Where the listener listens.
+pub struct Place<'a> {
+    sns: &'a config::Sns,
+    /// The port that systemd opened; it goes before the config's.
+    inherited: Option<TcpListener>,
+}
+
+impl<'a> Place<'a> {
+    /// At the config's address, or at a port that was handed over.
+    pub fn new(sns: &'a config::Sns, inherited: Option<TcpListener>) -> Place<'a> {
+        Place { sns, inherited }
+    }
 }
 
 /// A handle on the listener for the loop.
@@ -79,6 +94,7 @@ struct Desk {
     events: SyncSender<Event>,
     tally: Arc<Tally>,
     clock: Clock,
+    trouble: Arc<Steady>,
 }
 
 impl Listener {
@@ -90,7 +106,7 @@ impl Listener {
     pub fn start(
         threads: &mut Threads,
         config: &Config,
-        sns: &config::Sns,
+        place: Place<'_>,
         poller: &Poller,
         events: &SyncSender<Event>,
         stop: &Stop,
@@ -98,6 +114,7 @@ impl Listener {
         let door = Door::default();
         let (asks, asked) = sync_channel(ASKS_MAX);
         let tally = Arc::new(Tally::new(events.clone()));
+        let Place { sns, inherited } = place;
         let settings = Settings::new(config, sns);
         let desk = Desk {
             receiver: Arc::new(Receiver::new(settings, poller.aws_clock.clone())),
@@ -106,6 +123,7 @@ impl Listener {
             events: events.clone(),
             tally: tally.clone(),
             clock: poller.clock,
+            trouble: Arc::default(),
         };
         let clients = poller.clients.clone();
         let asking = Desk {
@@ -124,7 +142,9 @@ impl Listener {
             threads.spawn(name, move || working.work(&inbox))?;
         }
         let (sns, stop) = (sns.clone(), stop.clone());
-        threads.spawn("http", move || desk.listen(&sns, &requests, &stop))?;
+        threads.spawn("http", move || {
+            desk.listen(&sns, inherited.as_ref(), &requests, &stop)
+        })?;
         Ok(Listener { door, asks, tally })
     }
 
@@ -179,20 +199,32 @@ fn reason_of(status: u16) -> Reason {
 
 impl Desk {
     /// The front's thread: opens the port and serves it until the stop.
-    fn listen(&self, sns: &config::Sns, requests: &SyncSender<Request>, stop: &Stop) {
+    fn listen(
+        &self,
+        sns: &config::Sns,
+        inherited: Option<&TcpListener>,
+        requests: &SyncSender<Request>,
+        stop: &Stop,
+    ) {
+        let given = inherited.and_then(|port| port.local_addr().ok());
+        let shown = match given {
+            Some(address) => format!("{address}, which systemd opened"),
+            None => sns.listen.to_string(),
+        };
         while !stop.requested() {
-            let told = match self.open(sns) {
+            let told = match self.open(sns, inherited) {
                 // The stop that came while it was being opened found nothing to end.
                 Ok(_) if stop.requested() => return,
                 Ok(front) => {
                     let _ = self.events.send(Event::Listener(Ok(())));
-                    log::info!("sns: listening on {}", sns.listen);
+                    let text = format!("sns: listening on {shown}");
+                    self.trouble.happened("listening", log::Level::Info, text);
                     let deliver = |request| requests.try_send(request).is_ok();
                     let refused = |status| self.tally.add(reason_of(status), None);
                     let Err(error) = front.run(deliver, refused) else {
                         return;
                     };
-                    let what = format!("listening on {} ended: {error}", sns.listen);
+                    let what = format!("listening on {shown} ended: {error}");
                     Fault::new(FaultKind::Network, what, "it is tried again")
                 }
                 Err(fault) => fault,
@@ -202,7 +234,7 @@ impl Desk {
         }
     }
 
-    fn open(&self, sns: &config::Sns) -> Result<Front, Fault> {
+    fn open(&self, sns: &config::Sns, inherited: Option<&TcpListener>) -> Result<Front, Fault> {
         let tls = match (&sns.tls_cert_file, &sns.tls_key_file) {
             (Some(cert_file), Some(key_file)) => {
                 let unusable = |what| Fault::new(FaultKind::Network, what, "");
@@ -210,7 +242,10 @@ impl Desk {
             }
             _ => None,
         };
-        let bound = TcpListener::bind(sns.listen);
+        let bound = match inherited {
+            Some(port) => port.try_clone(),
+            None => TcpListener::bind(sns.listen),
+        };
         let front = bound.and_then(|listener| Front::new(listener, Limits::default(), tls));
         let (front, answers) = front.map_err(|error| {
             let what = format!("cannot listen on {}: {error}", sns.listen);
@@ -250,9 +285,7 @@ impl Desk {
                 let judged = match self.receiver.resume(*parked, now()) {
                     Judged::Fetch(parked) => {
                         let fetched = aws::sns::certificate(service, parked.path());
-                        if let Err(fault) = &fetched {
-                            log::warn!("sns: no certificate: {fault}");
-                        }
+                        self.note_fetch(fetched.as_ref().err());
                         self.receiver.with_certificate(parked, fetched, now())
                     }
                     judged => judged,
@@ -272,6 +305,17 @@ impl Desk {
                     topic_arn,
                     result,
                 });
+            }
+        }
+    }
+
+    fn note_fetch(&self, fault: Option<&Fault>) {
+        const WHAT: &str = "sns: certificates";
+        match fault {
+            None => self.trouble.right(WHAT, "sns: certificates come again"),
+            Some(fault) => {
+                let text = format!("sns: no certificate: {fault}");
+                self.trouble.wrong(WHAT, log::Level::Warn, text, false);
             }
         }
     }

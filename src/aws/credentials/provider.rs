@@ -4,6 +4,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::{Credentials, Source, unusable};
 use crate::aws::clock::AwsClock;
+use crate::log::Steady;
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::time::UnixMs;
 
@@ -11,8 +12,8 @@ use crate::state::time::UnixMs;
 const REFRESH_MS_BEFORE: i64 = 5 * 60 * 1000;
 /// A source that failed is left alone this long while the old credentials live.
 const REFRESH_PAUSE_MS: i64 = 30 * 1000;
-/// A refresh that goes on failing for the same reason is told again after this.
-const REMIND_MS: i64 = 60 * 60 * 1000;
+/// What the log calls trouble with it.
+const RENEWAL: &str = "renewal";
 
 /// Credentials of one source. Threads share it: one of them asks the source, and the others
 /// wait only where there is nothing good to go on with.
@@ -22,6 +23,7 @@ pub struct Provider {
     state: Mutex<State>,
     /// Told when the source has answered.
     answered: Condvar,
+    trouble: Steady,
 }
 
 #[derive(Default)]
@@ -33,7 +35,6 @@ struct State {
     answers: u64,
     /// The last answer, where it was a failure.
     failed: Option<Fault>,
-    reminder: Reminder,
 }
 
 struct Held {
@@ -54,6 +55,7 @@ impl Provider {
             clock,
             state: Mutex::default(),
             answered: Condvar::new(),
+            trouble: Steady::default(),
         }
     }
 
@@ -140,16 +142,12 @@ impl Provider {
         let fault = match answer {
             Ok(new) => {
                 state.keep(new.clone(), now, self.clock.learned());
+                self.trouble.right(RENEWAL, "credentials are renewed again");
                 return Ok(new);
             }
             Err(fault) => fault,
         };
-        let State {
-            held,
-            failed,
-            reminder,
-            ..
-        } = &mut *state;
+        let State { held, failed, .. } = &mut *state;
         let Some(held) = held else {
             return Err(failed.insert(fault).clone());
         };
@@ -157,13 +155,14 @@ impl Provider {
         if !self.lives(held, now) {
             return Err(failed.insert(too_late(held, fault)).clone());
         }
-        let is_news = reminder.is_news(&fault, now);
+        let is_news = failed.as_ref().is_none_or(|told| is_other(told, &fault));
         let fault = failed.insert(fault);
         if !old_will_do {
             return Err(fault.clone());
         }
-        if is_news {
-            log::warn!("credentials could not be renewed yet: {fault}");
+        if fault.kind != FaultKind::Stopped {
+            let text = format!("credentials could not be renewed yet: {fault}");
+            self.trouble.wrong(RENEWAL, log::Level::Warn, text, is_news);
         }
         Ok(held.credentials.clone())
     }
@@ -202,9 +201,6 @@ impl Provider {
 
 impl State {
     fn keep(&mut self, credentials: Credentials, read_at: UnixMs, read_by_aws: bool) {
-        if self.reminder.settle() {
-            log::info!("credentials are renewed again");
-        }
         self.failed = None;
         self.held = Some(Held {
             credentials,
@@ -243,32 +239,9 @@ fn refresh_due(expires_at: Option<UnixMs>, read_at: UnixMs, now: UnixMs) -> bool
     now >= end.plus_ms(-REFRESH_MS_BEFORE.min(lifetime_ms / 4))
 }
 
-/// Keeps what fails again and again from filling the log.
-#[derive(Default)]
-struct Reminder(Option<(Fault, UnixMs)>);
-
-impl Reminder {
-    /// Whether this is another reason than the last one told, or an hour has gone since.
-    fn is_news(&mut self, fault: &Fault, now: UnixMs) -> bool {
-        if fault.kind == FaultKind::Stopped {
-            return false;
-        }
-        let is_told = self.0.as_ref().is_some_and(|(told, at)| {
-            let since_ms = now.0.saturating_sub(at.0);
-            let same = told.same_as(fault) && told.remedy == fault.remedy;
-            // A clock that was set back tells once more.
-            same && (0..REMIND_MS).contains(&since_ms)
-        });
-        if !is_told {
-            self.0 = Some((fault.clone(), now));
-        }
-        !is_told
-    }
-
-    /// All is well. True when anything had been told.
-    fn settle(&mut self) -> bool {
-        self.0.take().is_some()
-    }
+/// Whether the reader has something else to do about it than before.
+fn is_other(told: &Fault, fault: &Fault) -> bool {
+    !told.same_as(fault) || told.remedy != fault.remedy
 }
 
 #[cfg(test)]
@@ -298,25 +271,17 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_told_when_it_changes_and_then_once_an_hour() {
-        let fault = |remedy: &str| unusable(String::from("request 4711 failed"), remedy);
-        let stopped = Fault::new(FaultKind::Stopped, "stopped", "");
+    fn another_reason_or_remedy_is_news() {
+        let fault = |what: &str, remedy: &str| unusable(String::from(what), remedy);
+        let told = fault("request 4711 failed", "a");
         let network = Fault::new(FaultKind::Network, "no route", "");
-        let steps = [
-            ("the first", fault("a"), 0, true),
-            ("the same", fault("a"), 59, false),
-            ("an hour later", fault("a"), 60, true),
-            ("another remedy", fault("b"), 61, true),
-            ("another kind", network.clone(), 62, true),
-            ("the end of the program", stopped, 63, false),
-            ("the same again", network.clone(), 64, false),
-            ("the clock was set back", network, 1, true),
+        let cases = [
+            ("the same", fault("request 4711 failed", "a"), false),
+            ("another remedy", fault("request 4711 failed", "b"), true),
+            ("another kind", network, true),
         ];
-        let mut reminder = Reminder::default();
-        for (name, fault, minute, wanted) in steps {
-            let news = reminder.is_news(&fault, UnixMs(minute * MINUTE));
-            assert_eq!(news, wanted, "{name}");
+        for (name, fault, wanted) in cases {
+            assert_eq!(is_other(&told, &fault), wanted, "{name}");
         }
-        assert!(reminder.settle() && !reminder.settle());
     }
 }

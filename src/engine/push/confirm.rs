@@ -48,6 +48,11 @@ impl Confirming {
     }
 }
 
+/// What the log calls it.
+fn subject(topic_arn: &str) -> String {
+    format!("sns: the subscription to {topic_arn}")
+}
+
 impl Engine {
     pub(super) fn confirm(
         &mut self,
@@ -144,10 +149,9 @@ impl Engine {
                     subscription.confirm(at, Some(subscription_arn));
                     self.outbox.touch(topic);
                 }
-                self.log(
-                    log::Level::Info,
-                    format!("sns: the subscription to {topic_arn} is confirmed"),
-                );
+                let what = subject(&topic_arn);
+                self.logbook.forget(&what);
+                self.log(log::Level::Info, format!("{what} is confirmed"));
                 self.pushes.repeats.insert(message_id, now.mono);
                 for delivery in confirming.give_up() {
                     self.answer(now, delivery);
@@ -167,13 +171,10 @@ impl Engine {
         let over = now.mono.since(confirming.began) >= TOKEN_TIME;
         // AWS knows the token, or it does not.
         if fault.kind == FaultKind::Refused || over {
-            self.log(
-                log::Level::Error,
-                format!(
-                    "sns: the subscription to {topic_arn} cannot be confirmed: {fault}; \
-                     subscribe once more"
-                ),
-            );
+            let what = subject(&topic_arn);
+            self.logbook.forget(&what);
+            let line = format!("{what} cannot be confirmed: {fault}; subscribe once more");
+            self.log_happened(now, &format!("{what}: over"), log::Level::Error, line);
             for delivery in confirming.give_up() {
                 self.refuse_push(now, delivery, Some(topic_arn.clone()));
             }
@@ -184,10 +185,9 @@ impl Engine {
         let random = self.rng.f64();
         let wait = backoff::delay(confirming.failures, RETRY_FIRST, RETRY_MAX, random);
         confirming.retry_at = Some(now.mono.after(wait));
-        if confirming.failures == 1 {
-            let what = format!("sns: the subscription to {topic_arn} is not confirmed yet");
-            self.log(log::Level::Warn, format!("{what}: {fault}; trying again"));
-        }
+        let what = subject(&topic_arn);
+        let line = format!("{what} is not confirmed yet: {fault}; trying again");
+        self.log_wrong(now, &what, log::Level::Warn, line, false);
         self.pushes.confirming.insert(topic_arn, confirming);
     }
 

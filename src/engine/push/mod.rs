@@ -26,6 +26,7 @@ use super::outbox::Once;
 use super::{Effect, Engine, Now, Settings};
 use crate::state::alarms::Via;
 use crate::state::fault::Fault;
+use crate::state::logbook::REMINDER_INTERVAL;
 use crate::state::model::Id;
 use crate::state::push::{Counts, DeliveryId, Meaning, MessageId, Notice, Reason, Refusals};
 use crate::state::subscription::{self, Subscription};
@@ -46,7 +47,7 @@ pub const LISTED_MAX: usize = 20;
 /// `sns/messages` and `sns/subscription/…` at most this often.
 const SHOW_INTERVAL: Duration = Duration::from_secs(1);
 /// One reason of refusal is logged at most this often.
-const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(60);
+const REFUSAL_LOG_INTERVAL: Duration = REMINDER_INTERVAL;
 
 /// The token of a confirmation: whoever has it can confirm the subscription.
 #[derive(Clone, PartialEq, Eq)]

@@ -316,7 +316,9 @@ impl Engine {
         let wait = backoff::delay(queue.hasty, RETRY_FIRST, LONG_POLL, random);
         queue.retry_at = Some(now.mono.after(wait));
         if queue.hasty == 2 {
-            self.log(
+            self.log_happened(
+                now,
+                "sqs: hasty",
                 log::Level::Warn,
                 "sqs: what answers does not wait for messages (WaitTimeSeconds); it is asked less \
                  often, so that messages come later",
@@ -330,7 +332,9 @@ impl Engine {
             self.pushes.queue.receive_singly(now);
         }
         if too_large && count > 1 {
-            self.log(
+            self.log_happened(
+                now,
+                "sqs: too large",
                 log::Level::Info,
                 "sqs: the messages are too large to be taken together; they are taken one by one",
             );

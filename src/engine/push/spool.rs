@@ -9,6 +9,8 @@ use super::hand::Entry;
 use crate::state::push::{DeliveryId, MessageId, Notice};
 use crate::state::time::Mono;
 
+/// What the log calls trouble with it.
+const SPOOL: &str = "the spool";
 /// So many delivered messages are released at a time, unless none is left.
 const RELEASED_AT_ONCE: u64 = 64;
 
@@ -134,13 +136,13 @@ impl Engine {
                 // With the next message it is tried again, and after a while.
                 self.pushes.shelf.next.get_or_insert(1);
                 self.pushes.shelf.open_at = Some(now.mono.after(OPEN_AGAIN));
-                self.spool_failed(why);
+                self.spool_failed(now, why);
             }
             SpoolEvent::Stored { seqs, result } => {
                 let good = result.is_ok();
                 match result {
-                    Ok(()) => self.spool_works(),
-                    Err(why) => self.spool_failed(why),
+                    Ok(()) => self.spool_works(now),
+                    Err(why) => self.spool_failed(now, why),
                 }
                 seqs.into_iter().for_each(|seq| self.stored(now, seq, good));
             }
@@ -149,7 +151,7 @@ impl Engine {
     }
 
     fn spool_opened(&mut self, now: Now, opened: Opened) {
-        self.spool_works();
+        self.spool_works(now);
         let shelf = &mut self.pushes.shelf;
         shelf.open_at = None;
         shelf.next = Some(opened.next.max(shelf.next.unwrap_or_default()));
@@ -176,17 +178,17 @@ impl Engine {
         );
     }
 
-    fn spool_failed(&mut self, why: String) {
-        if self.pushes.shelf.fault.as_ref() != Some(&why) {
-            self.log(log::Level::Error, format!("the spool: {why}"));
-            self.pushes.shelf.fault = Some(why);
-            self.told.agent_changed = true;
-        }
+    fn spool_failed(&mut self, now: Now, why: String) {
+        let is_news = self.pushes.shelf.fault.as_ref() != Some(&why);
+        let line = format!("{SPOOL}: {why}");
+        self.log_wrong(now, SPOOL, log::Level::Error, line, is_news);
+        self.pushes.shelf.fault = Some(why);
+        self.told.agent_changed |= is_news;
     }
 
-    fn spool_works(&mut self) {
+    fn spool_works(&mut self, now: Now) {
         if self.pushes.shelf.fault.take().is_some() {
-            self.log(log::Level::Info, "the spool: it works again");
+            self.log_right(now, SPOOL, format!("{SPOOL}: it works again"));
             self.told.agent_changed = true;
         }
     }
@@ -221,8 +223,8 @@ impl Engine {
         let is_empty = records.is_empty();
         self.pushes.shelf.read_at = is_empty.then(|| now.mono.after(READ_AGAIN));
         match is_empty {
-            true => self.spool_failed("it cannot be read now; it is tried again".to_owned()),
-            false => self.spool_works(),
+            true => self.spool_failed(now, "it cannot be read now; it is tried again".to_owned()),
+            false => self.spool_works(now),
         }
         for Spooled { seq, notice } in records {
             let shelf = &mut self.pushes.shelf;

@@ -141,7 +141,8 @@ impl Engine {
                 let way = notice.via.as_str();
                 let text =
                     format!("{way}: alarm {name} says that it changed at {at}, in the future");
-                self.log(log::Level::Warn, text);
+                let subject = format!("{way}: ahead");
+                self.log_happened(now, &subject, log::Level::Warn, text);
                 Vec::new()
             }
         };

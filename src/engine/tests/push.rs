@@ -311,7 +311,7 @@ fn a_removed_subscription_says_so() {
 }
 
 #[test]
-fn refusals_are_counted_shown_and_logged_once_a_minute() {
+fn refusals_are_counted_shown_and_logged_once_an_hour() {
     let mut rig = rig();
     rig.to(10);
     let refuse = |rig: &mut Rig, reason, topic: Option<&str>| {
@@ -335,7 +335,9 @@ fn refusals_are_counted_shown_and_logged_once_a_minute() {
         of_reason.cloned().collect::<Vec<_>>()
     };
     assert_eq!(lines(&rig).len(), 1);
-    rig.to(120);
+    rig.to(3599);
+    assert_eq!(lines(&rig).len(), 1);
+    rig.to(3610);
     assert_eq!(lines(&rig).len(), 2);
     let shown = rig.json(SUBSCRIPTION);
     assert_eq!(

@@ -12,6 +12,7 @@ use super::spool::Spool;
 use crate::engine::outbox::fingerprint;
 use crate::engine::ownership::{Kept, Store};
 use crate::engine::queueing::{QueueJob, Unfit};
+use crate::engine::service::Bulletin;
 use crate::engine::spooling::SpoolRequest;
 use crate::engine::{
     BrokerEvent, Effect, Engine, Event, HomeAssistant, Job, Now, Outcome, Polled, Publication,
@@ -72,6 +73,7 @@ pub fn settings() -> Settings {
         earliest_date: UnixMs(1_795_305_600_000),
         agent_id: Some("a".into()),
         first_session_wait: seconds(5),
+        supervised: true,
         take_over: false,
         seed: 7,
     }
@@ -151,6 +153,8 @@ pub struct Rig {
     /// Topics whose subscription is to be confirmed.
     pub confirming: Vec<String>,
     pub log: Vec<String>,
+    /// What the service manager was told.
+    pub bulletins: Vec<Bulletin>,
     /// Calls of `handle` because of a deadline.
     pub ticks: u64,
     pub finished: bool,
@@ -198,6 +202,7 @@ impl Rig {
             answers: Vec::new(),
             confirming: Vec::new(),
             log: Vec::new(),
+            bulletins: Vec::new(),
             ticks: 0,
             finished: false,
             refusal: None,
@@ -294,6 +299,7 @@ impl Rig {
                 Effect::Connect => self.later(Duration::from_millis(10), Pending::Connect),
                 Effect::Publish(publication) => self.publish(publication),
                 Effect::Log(_, text) => self.log.push(text),
+                Effect::Notify(bulletin) => self.bulletins.push(bulletin),
                 Effect::ReadStore(_) => self.later(Duration::from_millis(20), Pending::Read),
                 Effect::Answer { request, refused } => self.answers.push((request, refused)),
                 Effect::Confirm { topic_arn, .. } => self.confirming.push(topic_arn),

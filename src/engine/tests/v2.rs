@@ -147,7 +147,7 @@ fn what_cannot_be_got_is_shown_after_three_tries_without_its_details() {
     let told = |rig: &Rig| {
         rig.log
             .iter()
-            .filter(|line| line.contains("details of v2"))
+            .filter(|line| line.starts_with("mediapackage: details of v2"))
             .count()
     };
     rig.to(7200);

@@ -28,6 +28,7 @@ use super::names;
 use super::record::{self, RECORD_BYTES_MAX};
 use super::storage::Storage;
 use crate::engine::spooling::Seq;
+use crate::log::Steady;
 
 /// How many numbers a mark is ahead of the first that is used below it.
 pub const AHEAD: u64 = 1 << 20;
@@ -84,8 +85,8 @@ pub struct Spool<S> {
     pub(super) delivered: Seq,
     /// The place of the `delivered` file that is written next.
     pub(super) place: usize,
-    /// Whether the last try to write down what is delivered failed.
-    pub(super) is_forgetful: bool,
+    /// With writing down what is delivered.
+    pub(super) trouble: Steady,
 }
 
 impl<S: Storage> Spool<S> {
@@ -105,7 +106,7 @@ impl<S: Storage> Spool<S> {
             next: 1,
             delivered: 0,
             place: 0,
-            is_forgetful: false,
+            trouble: Steady::default(),
         }
     }
 
@@ -220,7 +221,7 @@ impl<S: Storage> Spool<S> {
         newest.length = newest.end + bytes;
         if let Err(error) = self.storage.append(&file, &framed) {
             self.take_back(&file, true);
-            return Err(self.trouble("write", &file, &error));
+            return Err(self.explain("write", &file, &error));
         }
         let mut synced = self.storage.sync(&file);
         if is_new && synced.is_ok() {
@@ -231,7 +232,7 @@ impl<S: Storage> Spool<S> {
             // the next time: neither this file nor this mark is relied on any more.
             self.take_back(&file, false);
             self.drop_fresh_mark();
-            return Err(self.trouble("keep", &file, &error));
+            return Err(self.explain("keep", &file, &error));
         }
         if let Some(newest) = self.segments.back_mut() {
             newest.end = newest.length;
@@ -249,11 +250,11 @@ impl<S: Storage> Spool<S> {
         self.clean_up()?;
         // Somebody may have removed it.
         let made = self.storage.make_folder("");
-        made.map_err(|error| self.trouble("write in", "", &error))?;
+        made.map_err(|error| self.explain("write in", "", &error))?;
         self.mark(last)?;
         let file = names::segment(first);
         let made = self.storage.create(&file);
-        made.map_err(|error| self.trouble("make", &file, &error))?;
+        made.map_err(|error| self.explain("make", &file, &error))?;
         self.segments.push_back(Segment {
             first,
             last,
@@ -281,7 +282,7 @@ impl<S: Storage> Spool<S> {
         } else {
             newest.length
         };
-        cut.map_err(|error| self.trouble("write", &file, &error))
+        cut.map_err(|error| self.explain("write", &file, &error))
     }
 
     /// Makes a mark where these numbers go beyond the one that there is. It is safe once the
@@ -293,7 +294,7 @@ impl<S: Storage> Spool<S> {
         let next = last + AHEAD;
         let file = names::mark(next);
         let made = self.storage.create(&file);
-        made.map_err(|error| self.trouble("make", &file, &error))?;
+        made.map_err(|error| self.explain("make", &file, &error))?;
         self.marks.push(next);
         self.fresh_mark = Some(next);
         Ok(())
@@ -347,16 +348,18 @@ impl<S: Storage> Spool<S> {
         let text = names::delivered_text(up_to);
         let at = (self.place * names::DELIVERED_BYTES) as u64;
         let written = self.storage.write_at(names::DELIVERED, at, text.as_bytes());
-        if written.is_ok() {
-            self.place = (self.place + 1) % names::DELIVERED_PLACES;
-        }
-        let was_forgetful = self.is_forgetful;
-        self.is_forgetful = written.is_err();
-        if let Err(error) = written
-            && !was_forgetful
-        {
-            let trouble = self.trouble("write", names::DELIVERED, &error);
-            log::warn!("{trouble}; after a restart some messages will be published again");
+        match written {
+            Ok(()) => {
+                self.place = (self.place + 1) % names::DELIVERED_PLACES;
+                let text = "the spool: what is delivered can be written down again";
+                self.trouble.right(names::DELIVERED, text);
+            }
+            Err(error) => {
+                let what = self.explain("write", names::DELIVERED, &error);
+                let text = format!("{what}; after a restart some messages will be published again");
+                let level = log::Level::Warn;
+                self.trouble.wrong(names::DELIVERED, level, text, false);
+            }
         }
     }
 
@@ -389,7 +392,7 @@ impl<S: Storage> Spool<S> {
     }
 
     /// What happened, where, and what to do.
-    pub(super) fn trouble(&self, doing: &str, file: &str, error: &io::Error) -> String {
+    pub(super) fn explain(&self, doing: &str, file: &str, error: &io::Error) -> String {
         let place = self.storage.place(file);
         format!("cannot {doing} {place}: {error}; {}", remedy(error.kind()))
     }

@@ -57,11 +57,11 @@ impl<S: Storage> Spool<S> {
     /// Reads all names, and what is delivered. Returns the segments, oldest first.
     fn look(&mut self) -> Result<Vec<Seq>, String> {
         let made = self.storage.make_folder("");
-        made.map_err(|error| self.trouble("write in", "", &error))?;
+        made.map_err(|error| self.explain("write in", "", &error))?;
         let names = self.storage.list("");
-        let names = names.map_err(|error| self.trouble("read", "", &error))?;
+        let names = names.map_err(|error| self.explain("read", "", &error))?;
         let aside = self.aside.learn(&mut self.storage);
-        aside.map_err(|error| self.trouble("read", names::ASIDE, &error))?;
+        aside.map_err(|error| self.explain("read", names::ASIDE, &error))?;
         let mut firsts = Vec::new();
         for name in &names {
             match Name::parse(name) {
@@ -73,7 +73,7 @@ impl<S: Storage> Spool<S> {
         firsts.sort_unstable();
         if names.iter().any(|name| name == names::DELIVERED) {
             let read = self.read_delivered();
-            let read = read.map_err(|error| self.trouble("read", names::DELIVERED, &error))?;
+            let read = read.map_err(|error| self.explain("read", names::DELIVERED, &error))?;
             // It never goes back while the agent runs, whatever the disk says.
             if let Some((delivered, place)) = read {
                 self.delivered = self.delivered.max(delivered);
@@ -103,7 +103,7 @@ impl<S: Storage> Spool<S> {
     ) -> Result<(), String> {
         let file = names::segment(first);
         let length = self.storage.length(&file);
-        let length = length.map_err(|error| self.trouble("read", &file, &error))?;
+        let length = length.map_err(|error| self.explain("read", &file, &error))?;
         let mut scan = Scan::new(first, length);
         let mut segment = Segment {
             first,
@@ -124,7 +124,7 @@ impl<S: Storage> Spool<S> {
                 }
                 Ok(Found::End) => break true,
                 Ok(Found::Broken) => break false,
-                Err(error) => return Err(self.trouble("read", &file, &error)),
+                Err(error) => return Err(self.explain("read", &file, &error)),
             }
         };
         if !is_whole {
@@ -161,18 +161,18 @@ impl<S: Storage> Spool<S> {
             let (first, end) = (newest.first, newest.end);
             let rewritten = self.rewrite(&names::segment(first), end);
             let file = names::segment(first);
-            rewritten.map_err(|error| self.trouble("keep", &file, &error))?;
+            rewritten.map_err(|error| self.explain("keep", &file, &error))?;
         }
         for at in 0..self.segments.len() {
             let Segment { first, end, .. } = self.segments[at];
             let file = names::segment(first);
             if end > 0 {
                 let synced = self.storage.sync(&file);
-                synced.map_err(|error| self.trouble("keep", &file, &error))?;
+                synced.map_err(|error| self.explain("keep", &file, &error))?;
             }
         }
         let synced = self.storage.sync_folder("");
-        synced.map_err(|error| self.trouble("keep", "", &error))
+        synced.map_err(|error| self.explain("keep", "", &error))
     }
 
     /// Writes what is there once more in its place. When a sync fails, Linux keeps the bytes in

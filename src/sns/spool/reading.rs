@@ -66,7 +66,7 @@ impl<S: Storage> Spool<S> {
         match found {
             Err(error) => {
                 // The engine says so, and asks again every few seconds.
-                log::debug!("{}", self.trouble("read", &file, &error));
+                log::debug!("{}", self.explain("read", &file, &error));
                 false
             }
             Ok(_) => {
@@ -96,7 +96,7 @@ impl<S: Storage> Spool<S> {
             Ok(false) => log::error!("message {seq} of the spool is not delivered: {why}"),
             Err(error) => {
                 self.uncopied.insert(seq);
-                let trouble = self.trouble("write", &names::copy(seq), &error);
+                let trouble = self.explain("write", &names::copy(seq), &error);
                 log::error!("message {seq} of the spool is not delivered: {why}; {trouble}");
             }
         }
