@@ -7,7 +7,8 @@ use std::path::Path;
 use super::super::{clock, state_dir};
 use super::queue;
 use super::report::{Grade, Report};
-use crate::config::{Config, NOT_BUILT};
+use crate::aws::proxy::Way;
+use crate::config::{Config, Env, NOT_BUILT};
 
 /// The config file, what is doubtful in it, and what it asks for that is not built.
 pub fn config<W: Write>(report: &mut Report<W>, config: &Config) {
@@ -93,6 +94,7 @@ pub fn local_clock<W: Write>(report: &mut Report<W>) -> bool {
 
 /// Which way each service is reached, without passwords.
 pub fn proxies<W: Write>(report: &mut Report<W>, config: &Config) {
+    let env = Env::of_process();
     let (mp, cw) = (&config.mediapackage, &config.cloudwatch);
     let services = [
         ("MediaPackage", mp.apis.v1, &mp.proxy, &mp.url),
@@ -107,7 +109,7 @@ pub fn proxies<W: Write>(report: &mut Report<W>, config: &Config) {
     let services = services.into_iter().filter(|row| row.1);
     let services = services.chain(sns).chain(sqs);
     for (service, _, proxy, url) in services {
-        match crate::aws::way_out(proxy, url) {
+        match Way::of(proxy, url, &env) {
             Ok(way) => report.ok("proxy", &format!("{service} is reached {way}")),
             Err(fault) => report.fault("proxy", &fault),
         }
