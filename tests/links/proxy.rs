@@ -235,10 +235,13 @@ fn each_trouble_with_a_proxy_names_the_proxy_and_check_fails_with_the_key() {
                 let path = config.write();
                 let printed = Printed::of(program().arg("check").arg("--config").arg(path));
                 let named = format!("the proxy {proxy}");
-                let told = printed.text.lines().any(|line| {
-                    line.starts_with("fail") && line.contains(&named) && line.contains(words)
-                });
-                assert!(told, "no {words:?} of {named} in\n{}", printed.text);
+                for part in ["proxy", "mediapackage v1"] {
+                    let told = printed.text.lines().any(|line| {
+                        let fails = line.starts_with(&format!("fail  {part} "));
+                        fails && line.contains(&named) && line.contains(words)
+                    });
+                    assert!(told, "no {words:?} of {named} in\n{}", printed.text);
+                }
                 assert_eq!(printed.code, Some(1));
             });
         }

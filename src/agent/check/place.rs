@@ -9,6 +9,7 @@ use super::queue;
 use super::report::{Grade, Report};
 use crate::aws::proxy::Way;
 use crate::config::{Config, Env, NOT_BUILT};
+use crate::state::fault::Fault;
 
 /// The config file, what is doubtful in it, and what it asks for that is not built.
 pub fn config<W: Write>(report: &mut Report<W>, config: &Config) {
@@ -76,7 +77,7 @@ pub fn offline<W: Write>(report: &mut Report<W>, config: &Config) {
         None => report.note("credentials", "the default chain; not tried"),
     }
     queue::offline(report, config);
-    proxies(report, config);
+    proxies(report, config, &[]);
     report.note("network", "AWS and the broker are not tried with --offline");
 }
 
@@ -92,8 +93,9 @@ pub fn local_clock<W: Write>(report: &mut Report<W>) -> bool {
     true
 }
 
-/// Which way each service is reached, without passwords.
-pub fn proxies<W: Write>(report: &mut Report<W>, config: &Config) {
+/// Which way each service is reached, without passwords. `faults` are what was met on these
+/// ways: a proxy that is named by one of them does not work.
+pub fn proxies<W: Write>(report: &mut Report<W>, config: &Config, faults: &[&Fault]) {
     let env = Env::of_process();
     let (mp, cw) = (&config.mediapackage, &config.cloudwatch);
     let services = [
@@ -108,9 +110,17 @@ pub fn proxies<W: Write>(report: &mut Report<W>, config: &Config) {
     let sqs = sqs.map(|sqs| ("SQS", true, &sqs.proxy, &sqs.url));
     let services = services.into_iter().filter(|row| row.1);
     let services = services.chain(sns).chain(sqs);
+    let mut told = false;
     for (service, _, proxy, url) in services {
         match Way::of(proxy, url, &env) {
-            Ok(way) => report.ok("proxy", &format!("{service} is reached {way}")),
+            Ok(way) => match faults.iter().find(|fault| way.is_blamed_by(fault)) {
+                Some(_) if told => report.note("proxy", &format!("{service} goes the same way")),
+                Some(fault) => {
+                    told = true;
+                    report.fault("proxy", fault);
+                }
+                None => report.ok("proxy", &format!("{service} is reached {way}")),
+            },
             Err(fault) => report.fault("proxy", &fault),
         }
     }

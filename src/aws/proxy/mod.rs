@@ -78,6 +78,12 @@ impl Way {
             Way::Through(through) => Some(through),
         }
     }
+
+    /// Whether a fault is of the proxy on this way.
+    pub fn is_blamed_by(&self, fault: &Fault) -> bool {
+        let through = self.through();
+        through.is_some_and(|through| fault.what.contains(&format!("{through} ")))
+    }
 }
 
 impl fmt::Display for Way {
