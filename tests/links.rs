@@ -17,3 +17,5 @@ mod printed;
 
 #[path = "links/proxy.rs"]
 mod proxy;
+#[path = "links/tls.rs"]
+mod tls;

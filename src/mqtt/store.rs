@@ -12,6 +12,7 @@ use rumqttc::{
     Client, Connection, Event, Packet, PublishOptions, QoS, RecvTimeoutError, SubscribeFilter,
 };
 
+use super::explain::Session;
 use super::session::Link;
 use crate::aws::Stop;
 use crate::engine::StoreRequest;
@@ -55,6 +56,12 @@ const QUIET_AT_START_HERE: Duration = Duration::from_millis(2);
 const QUIET: Duration = Duration::from_millis(200);
 /// How often the wish to stop is looked at.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A reading publishes nothing.
+const BEGUN: Session<'_> = Session {
+    begun: true,
+    unacknowledged: None,
+};
 
 /// Our documents for Home Assistant, below their own prefix.
 const DOCUMENTS: &str = "+/config";
@@ -126,7 +133,7 @@ fn connected(link: &Link) -> Result<(Client, Connection), String> {
     let (client, mut connection) = link.open()?;
     loop {
         let event = connection.recv().map_err(|_| "closed by us".to_owned())?;
-        let event = event.map_err(|error| link.explain(&error))?;
+        let event = event.map_err(|error| link.explain(&error, Session::default()))?;
         if matches!(event, Event::Incoming(Packet::ConnAck(_))) {
             return Ok((client, connection));
         }
@@ -258,7 +265,7 @@ impl<'a> Reading<'a> {
                     self.take(packet);
                 }
                 Ok(Ok(_)) | Err(RecvTimeoutError::Timeout { .. }) => {}
-                Ok(Err(error)) => return Err(self.link.explain(&error)),
+                Ok(Err(error)) => return Err(self.link.explain(&error, BEGUN)),
                 Err(error) => return Err(error.to_string()),
             }
         }
@@ -307,7 +314,11 @@ pub fn clear(link: &Link, topics: &[Box<str>]) -> Result<(), String> {
             break;
         }
         let event = connection.recv().map_err(|_| "closed by us".to_owned())?;
-        match event.map_err(|error| link.explain(&error))? {
+        let session = Session {
+            begun,
+            ..Session::default()
+        };
+        match event.map_err(|error| link.explain(&error, session))? {
             Event::Incoming(Packet::ConnAck(_)) => begun = true,
             Event::Incoming(Packet::PubAck(_)) => unacknowledged = unacknowledged.saturating_sub(1),
             _ => {}

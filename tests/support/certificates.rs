@@ -31,7 +31,12 @@ impl Default for Leaf<'_> {
 impl Certificates {
     /// Makes them. The server's is for `localhost` and `127.0.0.1`.
     pub fn make() -> Certificates {
-        let mut authority = named(&["test authority"]);
+        Certificates::of("test authority")
+    }
+
+    /// The same of an authority with a name of its own.
+    pub fn of(authority: &str) -> Certificates {
+        let mut authority = named(&[authority]);
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority_key = KeyPair::generate().expect("a key");
         let root = authority
@@ -56,10 +61,18 @@ impl Certificates {
 
     /// Makes another one of the same authority, `<name>.pem` and `<name>.key`, or makes it anew.
     pub fn add(&self, name: &str, leaf: &Leaf<'_>) {
-        let key = KeyPair::generate().expect("a key");
+        self.add_for(name, leaf, &KeyPair::generate().expect("a key"));
+    }
+
+    /// The same for a key that is given, as PEM that rcgen reads.
+    pub fn add_with_key(&self, name: &str, leaf: &Leaf<'_>, key: &str) {
+        self.add_for(name, leaf, &KeyPair::from_pem(key).expect("a key"));
+    }
+
+    fn add_for(&self, name: &str, leaf: &Leaf<'_>, key: &KeyPair) {
         let mut params = named(leaf.hosts);
         params.not_after = date_time_ymd(leaf.last_year, 12, 31);
-        let made = params.signed_by(&key, &self.issuer);
+        let made = params.signed_by(key, &self.issuer);
         self.write(&format!("{name}.pem"), &made.expect("a certificate").pem());
         self.write(&format!("{name}.key"), &key.serialize_pem());
     }
