@@ -15,6 +15,8 @@ mod harness;
 #[allow(dead_code, reason = "each test file uses a part")]
 mod printed;
 
+#[path = "links/iot.rs"]
+mod iot;
 #[path = "links/proxy.rs"]
 mod proxy;
 #[path = "links/tls.rs"]

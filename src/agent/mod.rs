@@ -4,6 +4,7 @@ pub mod aws_setup;
 pub mod check;
 mod clean;
 mod clock;
+mod ledger;
 mod listener;
 mod node;
 mod once;
@@ -32,6 +33,7 @@ use crate::state::time::{Mono, UnixMs};
 use crate::topics::{Names, Topic};
 
 use clock::Clock;
+use ledger::Ledger;
 use listener::Listener;
 use poller::Poller;
 use queue::Mailbox;
@@ -92,7 +94,22 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     threads.spawn("mqtt", move || {
         runner.run(|news| drop(from_broker.send(Event::Broker(news))));
     })?;
-    let reader = start_reader(&mut threads, &config, &names, &events, &stop)?;
+    let ledger = Ledger::of(&config).map_err(|error| {
+        let folder = state_dir::path(&config);
+        Failure::failed(format!(
+            "cannot keep topics in {}: {error}",
+            folder.display()
+        ))
+    })?;
+    let ledger = ledger.map(Arc::new);
+    let reader = start_reader(
+        &mut threads,
+        &config,
+        &names,
+        &events,
+        &stop,
+        ledger.clone(),
+    )?;
     let start = |sns| Listener::start(&mut threads, &config, sns, &poller, &events, &stop);
     let listener = sns.map(start).transpose()?;
     let (stopped, watched) = (events, stop.clone());
@@ -106,6 +123,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         jobs,
         broker,
         reader,
+        ledger,
         spool,
         listener,
         memory_at: None,
@@ -250,14 +268,24 @@ fn start_reader(
     names: &Names,
     events: &SyncSender<Event>,
     stop: &Stop,
+    ledger: Option<Arc<Ledger>>,
 ) -> Result<SyncSender<StoreRequest>, Failure> {
     let link = mqtt::Link::beside(&config.mqtt, "read").map_err(failed)?;
-    let (asks, inbox) = sync_channel(1);
+    let (asks, inbox) = sync_channel::<StoreRequest>(1);
     let names = names.clone();
     let (events, stop) = (events.clone(), stop.clone());
     threads.spawn("mqtt-read", move || {
-        for request in inbox {
+        for mut request in inbox {
+            let noted = ledger.as_ref().map(|ledger| ledger.names());
+            request.expected.extend(noted.into_iter().flatten());
+            let at_start = request.at_start;
             let store = mqtt::store::read(&link, &names, request, &stop);
+            if let (Some(ledger), true, Ok(store)) = (&ledger, at_start, &store)
+                && store.complete
+            {
+                // Nothing is lost when it stays as it is.
+                let _ = ledger.keep(store.topics.iter().map(|kept| &*kept.topic));
+            }
             if events.send(Event::Store(store)).is_err() {
                 return;
             }
@@ -272,6 +300,8 @@ struct Shell {
     jobs: Jobs,
     broker: mqtt::Broker,
     reader: SyncSender<StoreRequest>,
+    /// Where the broker has to be asked by name.
+    ledger: Option<Arc<Ledger>>,
     spool: Option<Spool>,
     listener: Option<Listener>,
     memory_at: Option<Mono>,
@@ -322,7 +352,13 @@ impl Shell {
                 }
             }
             Effect::Connect => self.broker.connect(),
-            Effect::Publish(publication) => self.broker.publish(publication),
+            Effect::Publish(publication) => {
+                let is_kept = publication.retain && !publication.payload.is_empty();
+                if let (Some(ledger), true) = (&self.ledger, is_kept) {
+                    ledger.note(&publication.topic);
+                }
+                self.broker.publish(publication);
+            }
             Effect::Log(level, text) => log::log!(level, "{text}"),
             Effect::ReadStore(request) => {
                 // The engine never asks twice at a time.

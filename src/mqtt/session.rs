@@ -3,8 +3,10 @@
 use std::net::{IpAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::os::linux::net::TcpStreamExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use rumqttc::mqttbytes::v4::SubscribeReasonCode;
 use rumqttc::{
     Broker as Address, Client, Connection, ConnectionError, Event, LastWill, MqttOptions,
     NetworkOptions, Outgoing, Packet, QoS, Transport,
@@ -39,6 +41,8 @@ pub struct Link {
     pub(super) here: bool,
     /// Whether there are no addresses to be tried beside one another.
     is_plain_address: bool,
+    /// Whether a subscription that was refused has been told of.
+    told_refused: AtomicBool,
 }
 
 impl Link {
@@ -85,6 +89,7 @@ impl Link {
             client_id: config.client_id.clone(),
         };
         Ok(Link {
+            told_refused: AtomicBool::new(false),
             place,
             config: config.clone(),
             is_plain_address: is_address || config.is_here(),
@@ -111,6 +116,11 @@ impl Link {
         link.options
             .set_max_packet_size(FOREIGN_PACKET_BYTES_MAX, PACKET_BYTES_MAX);
         Ok(link)
+    }
+
+    /// Whether the broker is AWS IoT Core.
+    pub(super) fn is_iot(&self) -> bool {
+        self.place.iot
     }
 
     /// A new client for one session.
@@ -155,6 +165,15 @@ impl Link {
         network.set_connection_timeout(CONNECT_SECONDS_MAX);
         connection.eventloop.set_network_options(network);
         Ok((client, connection))
+    }
+
+    /// A subscription that is refused (0x80, MQTT 3.1.1 section 3.9.3) costs what comes by it
+    /// and nothing else: told once.
+    fn tell_refused(&self, topic: &str) {
+        if !self.told_refused.swap(true, Ordering::Relaxed) {
+            let remedy = "let this user read it in the broker's access list";
+            log::warn!("mqtt: the broker refuses the subscription to {topic}; {remedy}");
+        }
     }
 
     pub(super) fn tell(&self, what: &str) -> String {
@@ -209,6 +228,8 @@ fn serve(
 ) -> String {
     // Only the shared handle keeps the client alive: when that goes, the session ends.
     let mut waiting = Some(client);
+    // Each is sent in a packet of its own, and acknowledged in that order.
+    let mut subscriptions = link.subscriptions.iter();
     loop {
         match connection.recv() {
             Ok(Ok(event)) => {
@@ -217,6 +238,11 @@ fn serve(
                 {
                     begin(link, shared, client);
                     tell(BrokerEvent::Connected);
+                } else if let Event::Incoming(Packet::SubAck(ack)) = &event {
+                    let topic = subscriptions.next();
+                    if ack.return_codes.contains(&SubscribeReasonCode::Failure) {
+                        link.tell_refused(topic.map_or("a topic", String::as_str));
+                    }
                 } else if let Some(reason) = follow(shared, socket, event, tell) {
                     return link.tell(&reason);
                 }

@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod cfn_lint;
 pub mod config;
 pub mod gate;
+pub mod iot;
 pub mod mosquitto;
 pub mod moto;
 pub mod names;
