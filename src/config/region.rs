@@ -119,7 +119,7 @@ pub(super) fn parse(text: &str) -> Result<String, String> {
 
 /// The region in the name of an AWS host, `<service>.<region>.<suffix>` or with more labels
 /// in front; `None` for hosts that are not AWS's or name no region.
-pub(super) fn of_host(host: &str) -> Option<&str> {
+pub fn of_host(host: &str) -> Option<&str> {
     let suffixes = PARTITIONS
         .iter()
         .flat_map(|partition| [partition.dns_suffix, partition.dual_stack_suffix]);

@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use serde_json::Value;
+
 use crate::harness::{Agent, LIMIT, PREFIX, program, topics_of};
 use crate::printed::{config, usual_world};
 use crate::region::Region;
@@ -91,6 +93,19 @@ impl Cloud {
         command.output().unwrap()
     }
 
+    /// The policy that `aws-setup` prints for this broker.
+    fn policy(&self, config: &ConfigFile) -> Value {
+        let output = self.run("aws-setup", config);
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let mut documents = printed.split("---\n");
+        let policy = documents.find(|text| text.contains("iot:Connect"));
+        let json = policy
+            .unwrap()
+            .lines()
+            .filter(|line| !line.starts_with('#'));
+        serde_json::from_str(&json.collect::<String>()).unwrap()
+    }
+
     fn eyes(&self) -> Subscriber {
         Subscriber::with(options(self.broker.port()), &format!("{PREFIX}#"))
     }
@@ -121,6 +136,7 @@ fn believing(hosts: &Path, command: &mut Command) -> Command {
 fn the_picture_is_whole_and_what_went_while_the_agent_was_down_is_swept_all_the_same() {
     let Some(cloud) = Cloud::new() else { return };
     let config = cloud.config();
+    cloud.iot.enforce(&cloud.policy(&config));
     let agent = cloud.agent(&config);
     let whole = |cloud: &Cloud| {
         let topics = cloud.region.edit(|w| topics_of(w));
@@ -149,9 +165,14 @@ fn the_picture_is_whole_and_what_went_while_the_agent_was_down_is_swept_all_the_
         assert_eq!(hello.name.as_deref(), Some(HOST));
         assert_eq!(hello.protocols, [""; 0], "8883 needs none");
     }
+    let output = cloud.run("check", &config);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}");
+    assert!(printed.contains("note  iot policy "), "{printed}");
     let output = cloud.run("clean", &config);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(cloud.kept(), [""; 0]);
+    assert_eq!(cloud.iot.broken(), [""; 0]);
 }
 
 #[test]

@@ -10,6 +10,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 
+use serde_json::Value;
+
 use super::ports::connect;
 
 const FILTERS_A_SUBSCRIBE_MAX: usize = 8;
@@ -31,8 +33,27 @@ struct Shared {
     denied: Vec<String>,
     /// Client ids that the policy allows; empty: all.
     clients: Vec<String>,
+    /// Actions and resources that it allows; `None`: everything.
+    policy: Option<Vec<(String, String)>>,
     broken: Vec<String>,
     sessions: Vec<String>,
+}
+
+impl Shared {
+    /// Whether the policy allows this; a `*` stands at the end of a resource only.
+    fn allows(&self, action: &str, resource: &str) -> Result<(), String> {
+        let fits = |(allowed, name): &(String, String)| {
+            let fits = match name.strip_suffix('*') {
+                Some(beginning) => resource.starts_with(beginning),
+                None => resource == name,
+            };
+            allowed == action && fits
+        };
+        match &self.policy {
+            Some(policy) if !policy.iter().any(fits) => Err(format!("{action} on {resource}")),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What one client has subscribed to.
@@ -75,6 +96,27 @@ impl Iot {
         lock(&self.shared).clients = clients.iter().map(|id| id.to_string()).collect();
     }
 
+    /// From now on it is this policy that allows things.
+    pub fn enforce(&self, policy: &Value) {
+        let texts = |value: &Value| -> Vec<String> {
+            let list = value.as_array().into_iter().flatten();
+            list.filter_map(Value::as_str).map(String::from).collect()
+        };
+        let mut allowed = Vec::new();
+        for statement in policy["Statement"].as_array().into_iter().flatten() {
+            for resource in texts(&statement["Resource"]) {
+                let name = resource
+                    .splitn(6, ':')
+                    .nth(5)
+                    .unwrap_or_default()
+                    .to_owned();
+                let actions = texts(&statement["Action"]).into_iter();
+                allowed.extend(actions.map(|action| (action, name.clone())));
+            }
+        }
+        lock(&self.shared).policy = Some(allowed);
+    }
+
     /// Rules that were broken so far, each with what broke it.
     pub fn broken(&self) -> Vec<String> {
         lock(&self.shared).broken.clone()
@@ -106,6 +148,7 @@ fn serve(outer: TcpStream, to: u16, shared: &Arc<Mutex<Shared>>) -> io::Result<(
         }
         let _ = (from.shutdown(Shutdown::Both), into.shutdown(Shutdown::Both));
     })?;
+    let rules = Arc::clone(shared);
     let (mut from, mut into) = (inner, outer);
     Builder::new().name("iot-out".into()).spawn(move || {
         while let Ok(packet) = read(&mut from) {
@@ -113,6 +156,12 @@ fn serve(outer: TcpStream, to: u16, shared: &Arc<Mutex<Shared>>) -> io::Result<(
                 Some(topic) if packet.flag(0) => lock(&filters).contains(topic),
                 _ => true,
             };
+            let resource = packet.topic().map(|topic| format!("topic/{topic}"));
+            let allowed = resource.map(|topic| lock(&rules).allows("iot:Receive", &topic));
+            if let Some(Err(rule)) = allowed {
+                lock(&rules).broken.push(rule);
+                continue;
+            }
             if wanted && into.write_all(&packet.bytes).is_err() {
                 break;
             }
@@ -199,7 +248,8 @@ fn judge(packet: &Packet, shared: &Mutex<Shared>, filters: &Filters) -> Result<(
             let mut shared = lock(shared);
             shared.sessions.push(id.to_owned());
             let known = shared.clients.is_empty() || shared.clients.iter().any(|c| c == id);
-            rule(known && id.len() <= 128, format!("client id {id}"))
+            rule(known && id.len() <= 128, format!("client id {id}"))?;
+            shared.allows("iot:Connect", &format!("client/{id}"))
         }
         3 => {
             let (topic, end) = packet.text(0).ok_or("a topic")?;
@@ -210,12 +260,20 @@ fn judge(packet: &Packet, shared: &Mutex<Shared>, filters: &Filters) -> Result<(
                 size <= PAYLOAD_BYTES_MAX,
                 format!("{size} bytes on {topic}"),
             )?;
+            let resource = format!("topic/{topic}");
+            lock(shared).allows("iot:Publish", &resource)?;
+            if packet.flag(0) {
+                lock(shared).allows("iot:RetainPublish", &resource)?;
+            }
             let denied = lock(shared).denied.iter().any(|denied| denied == topic);
             rule(!denied, format!("denied {topic}"))
         }
         8 => {
             let asked = packet.filters(1);
-            asked.iter().try_for_each(|filter| fits(filter))?;
+            for filter in &asked {
+                fits(filter)?;
+                lock(shared).allows("iot:Subscribe", &format!("topicfilter/{filter}"))?;
+            }
             let count = asked.len();
             rule(
                 count <= FILTERS_A_SUBSCRIBE_MAX,

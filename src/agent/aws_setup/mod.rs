@@ -8,6 +8,7 @@ mod cfn;
 mod comments;
 mod delivery;
 mod events;
+pub mod iot_core;
 mod names;
 mod plan;
 mod policy;
@@ -72,6 +73,9 @@ pub fn aws_setup(config: &Config, part: Part) -> Result<String, Failure> {
     if let Some(role) = &config.assume_role {
         let keys = policy::keys(&role.role_arn).pretty()?;
         text += &document(&comments.of_keys(), &keys);
+    }
+    if let Some(policy) = iot_core::policy(config, plan.account.as_deref()) {
+        text += &document(&comments.of_iot_core(), &policy.pretty()?);
     }
     Ok(text + &document(&comments.of_template(), &template))
 }
