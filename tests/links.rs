@@ -19,5 +19,7 @@ mod printed;
 mod iot;
 #[path = "links/proxy.rs"]
 mod proxy;
+#[path = "links/refusals.rs"]
+mod refusals;
 #[path = "links/tls.rs"]
 mod tls;

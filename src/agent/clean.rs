@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use super::ledger::Ledger;
-use super::state_dir;
 use crate::aws::Stop;
 use crate::config::Config;
 use crate::engine::StoreRequest;
@@ -67,14 +66,7 @@ fn clear(link: &Link, names: &Names, noted: &[String]) -> Result<usize, Failure>
 
 /// The topics that the broker has to be asked for by name.
 fn noted(config: &Config) -> Result<Vec<String>, Failure> {
-    let ledger = Ledger::of(config).map_err(|error| {
-        let folder = state_dir::path(config);
-        let folder = folder.display();
-        Failure::failed(format!(
-            "AWS IoT Core tells what it keeps only by name, and the names in {folder} cannot be \
-             read: {error}; run clean as the user that the agent runs as"
-        ))
-    })?;
+    let ledger = Ledger::of(config).map_err(|fault| Failure::failed(fault.to_string()))?;
     Ok(ledger.map(|ledger| ledger.names()).unwrap_or_default())
 }
 

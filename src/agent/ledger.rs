@@ -7,11 +7,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::state_dir;
 use crate::config::Config;
 use crate::config::region::{IOT_TOPIC_BYTES_MAX, is_iot_host};
+use crate::state::fault::{Fault, FaultKind};
 
 const FILE: &str = "topics";
 /// More than any region has; what comes later is not noted.
@@ -35,11 +36,21 @@ impl Ledger {
     /// # Errors
     ///
     /// When the file cannot be read or written.
-    pub fn of(config: &Config) -> io::Result<Option<Ledger>> {
+    pub fn of(config: &Config) -> Result<Option<Arc<Ledger>>, Fault> {
         if !is_iot_host(&config.mqtt.host) {
             return Ok(None);
         }
-        Ledger::open(&state_dir::path(config).join(FILE)).map(Some)
+        let path = state_dir::path(config).join(FILE);
+        let ledger = Ledger::open(&path).map_err(|error| {
+            let what = format!(
+                "AWS IoT Core tells what it keeps only by name, and {}, which has the names, \
+                 cannot be used: {error}",
+                path.display()
+            );
+            let remedy = "run it as the user that the agent runs as, on its machine";
+            Fault::new(FaultKind::Refused, what, remedy)
+        })?;
+        Ok(Some(Arc::new(ledger)))
     }
 
     fn open(path: &Path) -> io::Result<Ledger> {

@@ -94,22 +94,8 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     threads.spawn("mqtt", move || {
         runner.run(|news| drop(from_broker.send(Event::Broker(news))));
     })?;
-    let ledger = Ledger::of(&config).map_err(|error| {
-        let folder = state_dir::path(&config);
-        Failure::failed(format!(
-            "cannot keep topics in {}: {error}",
-            folder.display()
-        ))
-    })?;
-    let ledger = ledger.map(Arc::new);
-    let reader = start_reader(
-        &mut threads,
-        &config,
-        &names,
-        &events,
-        &stop,
-        ledger.clone(),
-    )?;
+    let ledger = Ledger::of(&config).map_err(failed)?;
+    let reader = start_reader(&mut threads, &config, &names, &events, &stop, &ledger)?;
     let start = |sns| Listener::start(&mut threads, &config, sns, &poller, &events, &stop);
     let listener = sns.map(start).transpose()?;
     let (stopped, watched) = (events, stop.clone());
@@ -268,11 +254,11 @@ fn start_reader(
     names: &Names,
     events: &SyncSender<Event>,
     stop: &Stop,
-    ledger: Option<Arc<Ledger>>,
+    ledger: &Option<Arc<Ledger>>,
 ) -> Result<SyncSender<StoreRequest>, Failure> {
     let link = mqtt::Link::beside(&config.mqtt, "read").map_err(failed)?;
     let (asks, inbox) = sync_channel::<StoreRequest>(1);
-    let names = names.clone();
+    let (names, ledger) = (names.clone(), ledger.clone());
     let (events, stop) = (events.clone(), stop.clone());
     threads.spawn("mqtt-read", move || {
         for mut request in inbox {

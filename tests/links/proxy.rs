@@ -138,6 +138,21 @@ fn the_config_and_the_environment_say_whether_the_proxy_is_used() {
 }
 
 #[test]
+fn the_environment_may_name_a_proxy_that_is_spoken_to_in_tls() {
+    let far = Far::new();
+    let proxy = Tinyproxy::start(&Rules::default(), &far.names);
+    let before_it = Relay::start(proxy.port(), &far.files);
+    let url = format!("https://127.0.0.1:{}", before_it.port());
+    let config = far.config("env");
+    let output = once(&config, &[("HTTPS_PROXY", &url)]);
+    holds("https", &output, Ok(()));
+    assert!(!far.names.asked().is_empty());
+    let named = format!("the proxy 127.0.0.1:{}: its certificate", before_it.port());
+    let output = once(&config.without("ca_file"), &[("HTTPS_PROXY", &url)]);
+    holds("an authority that is not known", &output, Err(&named));
+}
+
+#[test]
 fn what_is_on_this_machine_is_never_asked_through_a_proxy() {
     let far = Far::new();
     let proxy = Tinyproxy::start(&Rules::default(), &far.names);

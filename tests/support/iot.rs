@@ -35,6 +35,9 @@ struct Shared {
     clients: Vec<String>,
     /// Actions and resources that it allows; `None`: everything.
     policy: Option<Vec<(String, String)>>,
+    /// Whether subscriptions are answered with a refusal, as brokers do that have access lists
+    /// for them; mosquitto's file knows none.
+    refuses: bool,
     broken: Vec<String>,
     sessions: Vec<String>,
 }
@@ -96,6 +99,11 @@ impl Iot {
         lock(&self.shared).clients = clients.iter().map(|id| id.to_string()).collect();
     }
 
+    /// Answers every subscription with a refusal from now on.
+    pub fn refuse_subscriptions(&self) {
+        lock(&self.shared).refuses = true;
+    }
+
     /// From now on it is this policy that allows things.
     pub fn enforce(&self, policy: &Value) {
         let texts = |value: &Value| -> Vec<String> {
@@ -151,7 +159,11 @@ fn serve(outer: TcpStream, to: u16, shared: &Arc<Mutex<Shared>>) -> io::Result<(
     let rules = Arc::clone(shared);
     let (mut from, mut into) = (inner, outer);
     Builder::new().name("iot-out".into()).spawn(move || {
-        while let Ok(packet) = read(&mut from) {
+        while let Ok(mut packet) = read(&mut from) {
+            if packet.kind() == 9 && lock(&rules).refuses {
+                let codes = packet.body + 2;
+                packet.bytes[codes..].fill(0x80);
+            }
             let wanted = match packet.topic() {
                 Some(topic) if packet.flag(0) => lock(&filters).contains(topic),
                 _ => true,
