@@ -20,6 +20,9 @@ const SHORT_SESSION: Duration = Duration::from_secs(10);
 /// So many of them in a row, each begun at the first try, and none before that held: another
 /// client has our client id, and each of us throws the other out (MQTT 3.1.1 section 3.1.4).
 const SHORT_SESSIONS_MAX: u32 = 5;
+/// So many are begun again at once: who was there first outlasts the other. Then it is the broker
+/// that does not want us, and it is asked ever more slowly.
+const SHORT_SESSIONS_AT_ONCE_MAX: u32 = 2 * SHORT_SESSIONS_MAX;
 /// What is said of them.
 const SHORT_LIVED: &str = "the broker ended every session within seconds, as it does when another \
                            client has the same client id; give this one an id of its own ([mqtt] \
@@ -66,6 +69,9 @@ impl Engine {
                 self.broker.connected = true;
                 self.broker.had_session = true;
                 self.broker.began = Some(now.mono);
+                if self.broker.short_sessions < SHORT_SESSIONS_AT_ONCE_MAX {
+                    self.broker.failures = 0;
+                }
                 self.broker.retry_at = None;
                 self.session_over(now);
                 self.session_began();
@@ -122,8 +128,7 @@ impl Engine {
     }
 
     /// Notices that another client takes our sessions over. Only a session that held makes up
-    /// for what went before: who is let in and thrown out again shall not come back at once for
-    /// ever.
+    /// for those before it.
     fn count_session(&mut self, now: Now, reason: &str) {
         let Some(began) = self.broker.began.take() else {
             self.broker.short_sessions = 0;

@@ -321,11 +321,12 @@ fn who_is_let_in_and_thrown_out_again_and_again_comes_back_ever_more_slowly() {
     let mut rig = Rig::new(settings(), live(&["c1"]));
     rig.to(60);
     let mut waits = Vec::new();
-    for _ in 0..8 {
+    for _ in 0..18 {
         waits.push(rig.thrown_out());
     }
-    assert!(waits[0] <= 3 && waits[1] <= 4, "{waits:?}");
-    assert!(waits[6..].iter().all(|wait| *wait >= 15), "{waits:?}");
+    // Another client with our id has given up by then.
+    assert!(waits[..10].iter().all(|wait| *wait <= 3), "{waits:?}");
+    assert!(waits[16..].iter().all(|wait| *wait >= 15), "{waits:?}");
     // A session that held makes up for it.
     let now = rig.now().mono.0.as_secs();
     rig.to(now + 60);
