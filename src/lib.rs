@@ -63,6 +63,8 @@
 //! - Home Assistant's documents are topics like the others, one for each device. They wait for
 //!   the first whole picture, so that no entity moves between devices; flat topics go out with
 //!   the topic that they are of.
+//! - What AWS IoT Core keeps is asked for by name: the names of what was published are noted in
+//!   the state folder, for that broker only.
 //! - A deadline lies in the future, and every queue and list has a limit with a name.
 //!
 //! # Where this differs from the first design

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use mediapackage2mqtt::aws::{AwsClock, Clients, Limits, Stop, cloudwatch, mediapackage};
-use mediapackage2mqtt::config::{Proxy, Secret};
+use mediapackage2mqtt::config::{Proxy, Secret, ServiceUrl};
 use mediapackage2mqtt::state::fault::{Fault, FaultKind};
 use mediapackage2mqtt::state::time::UnixMs;
 
@@ -444,8 +444,8 @@ fn a_stop_ends_the_retries() {
 
 #[test]
 fn a_proxy_is_asked_with_its_credentials_and_its_refusal_is_told() {
-    let refusal = || raw("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
-    let proxy = scripted::Server::start(vec![refusal(), refusal(), refusal()]);
+    let refusal = raw("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
+    let proxy = scripted::Server::start(vec![refusal]);
     let proxied = Proxy::Url {
         url: format!("http://localhost:{}", proxy.port),
         username: Some(String::from("user")),
@@ -455,7 +455,13 @@ fn a_proxy_is_asked_with_its_credentials_and_its_refusal_is_told() {
         Vec::new(),
         Limits::default(),
         |config| {
-            config.cloudwatch.url = url("https", 1);
+            config.cloudwatch.url = ServiceUrl {
+                text: String::from("https://region.invalid"),
+                tls: true,
+                host: String::from("region.invalid"),
+                port: 443,
+                loopback: false,
+            };
             config.cloudwatch.proxy = proxied;
         },
         &BTreeMap::new(),
@@ -463,8 +469,13 @@ fn a_proxy_is_asked_with_its_credentials_and_its_refusal_is_told() {
     let fault = list_metrics(&bench).0.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Network);
     assert!(fault.to_string().contains("proxy_password"), "{fault}");
+    let named = format!("the proxy localhost:{} refuses", proxy.port);
+    assert!(fault.what.contains(&named), "{fault}");
+    // A wrong password is not tried again.
+    assert_eq!(bench.clients.cloudwatch.requests(), 1);
     let request = proxy.request();
-    assert!(request.starts_with("CONNECT localhost:1 "), "{request}");
+    let wanted = "CONNECT region.invalid:443 ";
+    assert!(request.starts_with(wanted), "{request}");
     // user:pa:ss
     assert_eq!(
         header(&request, "proxy-authorization"),

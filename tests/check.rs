@@ -225,6 +225,7 @@ fn offline_looks_at_the_config_and_asks_nobody() {
         .without("credentials")
         .text("state_dir", "/proc/nothing/here")
         .text("mqtt.ca_file", "/nonexistent/ca.pem")
+        .text("mediapackage.url", "https://region.invalid")
         .text("mediapackage.proxy", "http://proxy.example.net:3128")
         .text("mediapackage.proxy_username", "me")
         .text("mediapackage.proxy_password", "planted-proxy-password");
@@ -256,7 +257,10 @@ fn offline_looks_at_the_config_and_asks_nobody() {
 #[test]
 fn a_proxy_of_the_environment_is_told_without_its_password() {
     let region = Region::start(usual_world());
-    let file = config(&region, free_port()).text("cloudwatch.proxy", "env");
+    let file = config(&region, free_port())
+        .text("mediapackage.proxy", "env")
+        .text("cloudwatch.proxy", "env")
+        .text("cloudwatch.url", "https://region.invalid");
     let path = file.write();
     let mut command = program();
     command.args(["check", "--offline"]).arg("-c").arg(path);
@@ -265,11 +269,13 @@ fn a_proxy_of_the_environment_is_told_without_its_password() {
         "http://me:planted-proxy-password@proxy.example.net:3128",
     );
     let printed = Printed::of(&mut command);
-    let way = "CloudWatch is reached through the proxy proxy.example.net:3128, as the environment";
+    let way = "CloudWatch is reached through the proxy proxy.example.net:3128, as HTTPS_PROXY says";
+    assert!(printed.has(&("ok", "proxy", way)), "{}", printed.text);
+    let way = "MediaPackage is reached directly: it is on this machine";
     assert!(printed.has(&("ok", "proxy", way)), "{}", printed.text);
     assert!(!printed.text.contains("planted-proxy-password"));
-    let printed = Printed::of(command.env("NO_PROXY", "127.0.0.1"));
-    let way = "CloudWatch is reached directly, as NO_PROXY says";
+    let printed = Printed::of(command.env("NO_PROXY", ".invalid"));
+    let way = "CloudWatch is reached directly: NO_PROXY says so";
     assert!(printed.has(&("ok", "proxy", way)), "{}", printed.text);
 }
 

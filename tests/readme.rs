@@ -564,3 +564,27 @@ fn the_cost_of_a_packaging_configuration_is_what_is_asked_of_it() {
     let told = format!("adds {two} metrics to a poll at `standard` and {seven} at `full`");
     assert!(none == 0 && README.contains(&told), "{told}");
 }
+
+#[test]
+fn the_policy_of_aws_iot_core_is_the_one_that_is_printed() {
+    let shown = README
+        .split("```")
+        .find(|block| block.contains("iot:Connect\""));
+    let shown: Value = serde_json::from_str(shown.unwrap().trim_start_matches("json")).unwrap();
+    let region = Region::start(World::new("eu-central-1"));
+    let broker = "mqtts://a1b2c3d4e5-ats.iot.eu-central-1.amazonaws.com:8883";
+    let file = ConfigFile::new(&region.url(), broker, region::KEY)
+        .text("instance", "edge")
+        .set("home_assistant.enabled", "true");
+    let output = harness::run(&["aws-setup"], &file.write());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let printed = text
+        .split("---\n")
+        .find(|part| part.contains("iot:Connect\""));
+    let lines = printed
+        .unwrap()
+        .lines()
+        .filter(|line| !line.starts_with('#'));
+    let printed: Value = serde_json::from_str(&lines.collect::<String>()).unwrap();
+    assert_eq!(printed, shown);
+}

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::ledger::Ledger;
 use crate::aws::Stop;
 use crate::config::Config;
 use crate::engine::StoreRequest;
@@ -27,7 +28,8 @@ pub fn clean(config: &Config, force: bool) -> Result<(), Failure> {
     let link = link.map_err(|fault| Failure::failed(fault.to_string()))?;
     let names = Names::new(&config.mqtt.base_topic, &config.instance)
         .with_discovery(&config.home_assistant.discovery_prefix);
-    let ours = read(&link, &names)?;
+    let noted = noted(config)?;
+    let ours = read(&link, &names, &noted)?;
     let online = ours
         .topics
         .iter()
@@ -38,17 +40,17 @@ pub fn clean(config: &Config, force: bool) -> Result<(), Failure> {
             names.prefix().trim_end_matches('/')
         )));
     }
-    let cleared = clear(&link, &names)?;
+    let cleared = clear(&link, &names, &noted)?;
     // Whoever reads may have seen enough.
     let _ = writeln!(std::io::stdout(), "cleared {cleared} retained topics");
     Ok(())
 }
 
 /// Clears until nothing is found: a broker does not always send all that it keeps at once.
-fn clear(link: &Link, names: &Names) -> Result<usize, Failure> {
+fn clear(link: &Link, names: &Names, noted: &[String]) -> Result<usize, Failure> {
     let mut cleared = 0;
     for _ in 0..ROUNDS_MAX {
-        let found = read(link, names)?.topics;
+        let found = read(link, names, noted)?.topics;
         if found.is_empty() {
             return Ok(cleared);
         }
@@ -62,6 +64,16 @@ fn clear(link: &Link, names: &Names) -> Result<usize, Failure> {
     )))
 }
 
-fn read(link: &Link, names: &Names) -> Result<Store, Failure> {
-    store::read(link, names, StoreRequest::default(), &Stop::new()).map_err(Failure::failed)
+/// The topics that the broker has to be asked for by name.
+fn noted(config: &Config) -> Result<Vec<String>, Failure> {
+    let ledger = Ledger::of(config).map_err(|fault| Failure::failed(fault.to_string()))?;
+    Ok(ledger.map(|ledger| ledger.names()).unwrap_or_default())
+}
+
+fn read(link: &Link, names: &Names, noted: &[String]) -> Result<Store, Failure> {
+    let request = StoreRequest {
+        expected: noted.to_vec(),
+        ..StoreRequest::default()
+    };
+    store::read(link, names, request, &Stop::new()).map_err(Failure::failed)
 }

@@ -4,6 +4,7 @@ pub mod aws_setup;
 pub mod check;
 mod clean;
 mod clock;
+mod ledger;
 mod listener;
 mod node;
 mod once;
@@ -35,6 +36,7 @@ use crate::state::time::{Mono, UnixMs};
 use crate::topics::{Names, Topic};
 
 use clock::Clock;
+use ledger::Ledger;
 use listener::Listener;
 use poller::Poller;
 use queue::Mailbox;
@@ -99,7 +101,8 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     threads.spawn("mqtt", move || {
         runner.run(|news| drop(from_broker.send(Event::Broker(news))));
     })?;
-    let reader = start_reader(&mut threads, &config, &names, &events, &stop)?;
+    let ledger = Ledger::of(&config).map_err(failed)?;
+    let reader = start_reader(&mut threads, &config, &names, &events, &stop, &ledger)?;
     let place = listener_place(&config, port);
     let start = |place| Listener::start(&mut threads, &config, place, &poller, &events, &stop);
     let listener = place.map(start).transpose()?;
@@ -110,6 +113,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         jobs,
         broker,
         reader,
+        ledger,
         spool,
         listener,
         supervisor,
@@ -291,14 +295,24 @@ fn start_reader(
     names: &Names,
     events: &SyncSender<Event>,
     stop: &Stop,
+    ledger: &Option<Arc<Ledger>>,
 ) -> Result<SyncSender<StoreRequest>, Failure> {
     let link = mqtt::Link::beside(&config.mqtt, "read").map_err(failed)?;
-    let (asks, inbox) = sync_channel(1);
-    let names = names.clone();
+    let (asks, inbox) = sync_channel::<StoreRequest>(1);
+    let (names, ledger) = (names.clone(), ledger.clone());
     let (events, stop) = (events.clone(), stop.clone());
     threads.spawn("mqtt-read", move || {
-        for request in inbox {
+        for mut request in inbox {
+            let noted = ledger.as_ref().map(|ledger| ledger.names());
+            request.expected.extend(noted.into_iter().flatten());
+            let at_start = request.at_start;
             let store = mqtt::store::read(&link, &names, request, &stop);
+            if let (Some(ledger), true, Ok(store)) = (&ledger, at_start, &store)
+                && store.complete
+            {
+                // Nothing is lost when it stays as it is.
+                let _ = ledger.keep(store.topics.iter().map(|kept| &*kept.topic));
+            }
             if events.send(Event::Store(store)).is_err() {
                 return;
             }
@@ -313,6 +327,8 @@ struct Shell {
     jobs: Jobs,
     broker: mqtt::Broker,
     reader: SyncSender<StoreRequest>,
+    /// Where the broker has to be asked by name.
+    ledger: Option<Arc<Ledger>>,
     spool: Option<Spool>,
     listener: Option<Listener>,
     supervisor: Supervisor,
@@ -363,7 +379,13 @@ impl Shell {
                 }
             }
             Effect::Connect => self.broker.connect(),
-            Effect::Publish(publication) => self.broker.publish(publication),
+            Effect::Publish(publication) => {
+                let is_kept = publication.retain && !publication.payload.is_empty();
+                if let (Some(ledger), true) = (&self.ledger, is_kept) {
+                    ledger.note(&publication.topic);
+                }
+                self.broker.publish(publication);
+            }
             Effect::Log(level, text) => log::log!(level, "{text}"),
             Effect::Notify(bulletin) => self.supervisor.tell(&bulletin),
             Effect::ReadStore(request) => {

@@ -13,11 +13,12 @@ use super::answer::Refusal;
 use super::call::Call;
 use super::clock::{AwsClock, Sample};
 use super::credentials::{self, Credentials, Provider, Reach};
+use super::proxy::Way;
 use super::retry::{self, Hint, Quota, Retry};
 use super::sign::{Scope, sign};
 use super::stop::Stop;
 use super::transport::{self, Limits};
-use crate::config::{Config, Proxy, ServiceUrl, region};
+use crate::config::{Config, Env, Proxy, ServiceUrl, region};
 use crate::state::apis::is_not_had;
 use crate::state::fault::{Fault, FaultKind};
 
@@ -48,7 +49,7 @@ pub struct Clients {
 impl Clients {
     /// Nothing is asked of AWS yet, and no credentials are looked for.
     ///
-    /// `env` is the environment that credentials are looked for in.
+    /// `env` is the environment that credentials and proxies are looked for in.
     ///
     /// # Errors
     ///
@@ -84,16 +85,17 @@ impl Clients {
             limits,
         });
         let mut agents = HashMap::new();
+        let env: Env = env.iter().collect();
         let mut service = |name, signing, iam, url: &ServiceUrl, proxy: &Proxy| {
-            let agent = match agents.get(proxy) {
-                Some(agent) => Agent::clone(agent),
-                None => transport::agent(proxy, &roots, &limits)?,
-            };
-            agents.insert(proxy.clone(), agent.clone());
+            let way = Way::of(proxy, url, &env)?;
+            let agent: &Agent = agents
+                .entry(way.through().cloned())
+                .or_insert_with(|| transport::agent(way.through(), &roots, &limits));
             let scope = Scope {
                 region: config.region.clone(),
                 service: signing,
             };
+            let agent = agent.clone();
             Ok(Service::new(name, iam, scope, url, agent, shared.clone()))
         };
         let (mp, cw) = (&config.mediapackage, &config.cloudwatch);

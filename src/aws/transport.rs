@@ -10,9 +10,12 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use ureq::Agent;
 use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector, RustlsConnector, TcpConnector};
 
+use super::proxy::{Through, Trouble, Tunnel};
 use super::retry::Retry;
-use crate::config::{Config, Proxy, ServiceUrl};
+use crate::config::Config;
 use crate::state::fault::{Fault, FaultKind};
 
 /// A head and its body buffer; ureq's own 128 KiB are for file transfers.
@@ -84,26 +87,18 @@ pub fn trusted_roots(config: &Config) -> Result<RootCerts, Fault> {
     Ok(RootCerts::from(public.chain(extra).collect::<Vec<_>>()))
 }
 
-/// An agent for everything that goes the same way out.
-///
-/// # Errors
-///
-/// [`FaultKind::Network`] for a proxy that cannot be used.
-pub fn agent(proxy: &Proxy, roots: &RootCerts, limits: &Limits) -> Result<Agent, Fault> {
-    client_agent(proxy, roots, None, limits)
+/// An agent for everything that goes the same way out, which is directly without a proxy.
+pub fn agent(through: Option<&Through>, roots: &RootCerts, limits: &Limits) -> Agent {
+    client_agent(through, roots, None, limits)
 }
 
 /// The same with a client certificate.
-///
-/// # Errors
-///
-/// As [`agent`].
 pub fn client_agent(
-    proxy: &Proxy,
+    through: Option<&Through>,
     roots: &RootCerts,
     client: Option<ClientCert>,
     limits: &Limits,
-) -> Result<Agent, Fault> {
+) -> Agent {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = TlsConfig::builder()
         .unversioned_rustls_crypto_provider(provider)
@@ -112,7 +107,7 @@ pub fn client_agent(
         .build();
     let config = Agent::config_builder()
         .tls_config(tls)
-        .proxy(ureq_proxy(proxy)?)
+        .proxy(through.map(|through| through.proxy.clone()))
         .http_status_as_error(false)
         .max_redirects(0)
         .user_agent(concat!("mediapackage2mqtt/", env!("CARGO_PKG_VERSION")))
@@ -124,79 +119,12 @@ pub fn client_agent(
         .max_idle_connections(IDLE_CONNECTIONS_MAX)
         .max_idle_connections_per_host(IDLE_CONNECTIONS_MAX)
         .build();
-    Ok(config.new_agent())
-}
-
-fn ureq_proxy(proxy: &Proxy) -> Result<Option<ureq::Proxy>, Fault> {
-    let unusable = |why: &str| {
-        let remedy = "give an http:// proxy with host and port, or proxy = \"none\"";
-        Fault::new(FaultKind::Network, why, remedy)
-    };
-    let (url, username, password) = match proxy {
-        Proxy::None => return Ok(None),
-        Proxy::Env => {
-            let proxy = ureq::Proxy::try_from_env();
-            let usable = |p: &ureq::Proxy| is_http(p.protocol());
-            // ureq would connect directly, past the proxy that was asked for.
-            return match proxy {
-                Some(proxy) if !usable(&proxy) => Err(unusable(
-                    "the proxy of the environment (ALL_PROXY, HTTPS_PROXY, HTTP_PROXY) is not HTTP",
-                )),
-                proxy => Ok(proxy),
-            };
-        }
-        Proxy::Url {
-            url,
-            username,
-            password,
-        } => (url, username, password),
-    };
-    let plain = ureq::Proxy::new(url).map_err(|_| unusable("the proxy's URL is malformed"))?;
-    if !is_http(plain.protocol()) {
-        return Err(unusable("the proxy is not HTTP"));
-    }
-    let mut builder = ureq::Proxy::builder(plain.protocol())
-        .host(plain.host())
-        .port(plain.port());
-    if let Some(username) = username {
-        builder = builder.username(username);
-    }
-    if let Some(password) = password {
-        builder = builder.password(password.expose());
-    }
-    let proxy = builder.build();
-    proxy
-        .map(Some)
-        .map_err(|_| unusable("the proxy's URL or its credentials are malformed"))
-}
-
-/// Which way requests to `url` go out, in words and without the proxy's user and password.
-///
-/// # Errors
-///
-/// [`FaultKind::Network`] for a proxy that cannot be used.
-pub fn way_out(proxy: &Proxy, url: &ServiceUrl) -> Result<String, Fault> {
-    let Some(through) = ureq_proxy(proxy)? else {
-        return Ok(String::from("directly"));
-    };
-    let uri: Result<http::Uri, _> = url.text.parse();
-    if uri.is_ok_and(|uri| through.is_no_proxy(&uri)) {
-        return Ok(String::from("directly, as NO_PROXY says"));
-    }
-    let whose = if through.is_from_env() {
-        ", as the environment says"
-    } else {
-        ""
-    };
-    let (host, port) = (through.host(), through.port());
-    Ok(format!("through the proxy {host}:{port}{whose}"))
-}
-
-fn is_http(protocol: ureq::ProxyProtocol) -> bool {
-    matches!(
-        protocol,
-        ureq::ProxyProtocol::Http | ureq::ProxyProtocol::Https
-    )
+    // As ureq's own, with another keeper of the tunnel.
+    let connector =
+        ().chain(Tunnel::new(through))
+            .chain(TcpConnector::default())
+            .chain(RustlsConnector::default());
+    Agent::with_parts(config, connector, DefaultResolver::default())
 }
 
 /// What an error of the transport means, and whether trying again may help.
@@ -204,6 +132,11 @@ fn is_http(protocol: ureq::ProxyProtocol) -> bool {
 /// `peer` is host and port; `limits` are named where they were reached.
 pub fn explain(error: ureq::Error, peer: &str, limits: &Limits) -> (Fault, Retry) {
     let fault = |kind, what: String, remedy: &str| Fault::new(kind, what, remedy);
+    if let ureq::Error::Other(other) = &error
+        && let Some(trouble) = other.downcast_ref::<Trouble>()
+    {
+        return trouble.explain(peer, limits);
+    }
     match error {
         ureq::Error::Io(error) => explain_io(error, peer),
         ureq::Error::Rustls(error) => explain_tls(&error, peer),
@@ -223,14 +156,6 @@ pub fn explain(error: ureq::Error, peer: &str, limits: &Limits) -> (Fault, Retry
             (fault, Retry::Transient)
         }
         ureq::Error::HostNotFound => (no_such_host(peer), Retry::Transient),
-        ureq::Error::ConnectProxyFailed(why) => {
-            let what = format!(
-                "the proxy did not connect to {peer}: {}",
-                super::answer::one_line(&why)
-            );
-            let remedy = "check proxy, proxy_username and proxy_password";
-            (fault(FaultKind::Network, what, remedy), Retry::Transient)
-        }
         ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
             let what = format!("{peer} answered something that is not HTTP/1.1");
             let remedy = "check the url and what stands between";
@@ -247,10 +172,7 @@ pub fn explain(error: ureq::Error, peer: &str, limits: &Limits) -> (Fault, Retry
 }
 
 fn explain_io(error: io::Error, peer: &str) -> (Fault, Retry) {
-    if let Some(tls) = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-    {
+    if let Some(tls) = tls_error(&error) {
         return explain_tls(tls, peer);
     }
     let text = error.to_string();
@@ -278,6 +200,11 @@ fn explain_io(error: io::Error, peer: &str) -> (Fault, Retry) {
     )
 }
 
+/// What the TLS handshake said, where that is what an error of the socket is.
+pub(super) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
 fn no_such_host(peer: &str) -> Fault {
     Fault::new(
         FaultKind::NoSuchHost,
@@ -287,7 +214,7 @@ fn no_such_host(peer: &str) -> Fault {
 }
 
 /// Certificates that are refused once are refused again: only trouble on the way is retried.
-fn explain_tls(error: &rustls::Error, peer: &str) -> (Fault, Retry) {
+pub(super) fn explain_tls(error: &rustls::Error, peer: &str) -> (Fault, Retry) {
     use CertificateError as Bad;
     let fault = |kind, why: &str, remedy: &str| {
         (
@@ -357,7 +284,6 @@ mod tests {
             (Error::Timeout(Timeout::Resolve), "within 5 s"),
             (Error::Timeout(Timeout::Connect), "within 5 s"),
             (Error::Timeout(Timeout::Global), "within 30 s"),
-            (Error::ConnectProxyFailed("407".into()), "proxy_password"),
             (Error::ConnectionFailed, "no connection"),
         ];
         for (error, word) in cases {
@@ -389,27 +315,6 @@ mod tests {
             assert_eq!((fault.kind, retry), (kind, Retry::Never), "{fault}");
             assert!(fault.what.contains("example.com:443"), "{fault}");
             assert!(fault.to_string().contains(word), "{word}: {fault}");
-        }
-    }
-
-    #[test]
-    fn a_proxy_is_taken_with_its_credentials_and_another_kind_is_refused() {
-        let proxy = |url: &str| Proxy::Url {
-            url: url.to_owned(),
-            username: Some("us:er".into()),
-            password: Some(crate::config::Secret::new("p@ss/word")),
-        };
-        let taken = ureq_proxy(&proxy("http://proxy.example.com:3128"))
-            .unwrap()
-            .unwrap();
-        assert_eq!((taken.host(), taken.port()), ("proxy.example.com", 3128));
-        assert_eq!(taken.username(), Some("us:er"));
-        assert_eq!(taken.password(), Some("p@ss/word"));
-        assert!(ureq_proxy(&Proxy::None).unwrap().is_none());
-        for url in ["socks5://proxy:1080", "not a url", ""] {
-            let fault = ureq_proxy(&proxy(url)).unwrap_err();
-            assert_eq!(fault.kind, FaultKind::Network, "{url}");
-            assert!(!fault.to_string().contains("p@ss"), "{fault}");
         }
     }
 }

@@ -21,6 +21,14 @@ const SHORT_SESSION: Duration = Duration::from_secs(10);
 /// So many of them in a row, each begun at the first try, and none before that held: another
 /// client has our client id, and each of us throws the other out (MQTT 3.1.1 section 3.1.4).
 const SHORT_SESSIONS_MAX: u32 = 5;
+/// So many are begun again at once: who was there first outlasts the other. Then it is the broker
+/// that does not want us, and it is asked ever more slowly.
+const SHORT_SESSIONS_AT_ONCE_MAX: u32 = 2 * SHORT_SESSIONS_MAX;
+/// What is said of them.
+const SHORT_LIVED: &str = "the broker ended every session within seconds, as it does when another \
+                           client has the same client id; give this one an id of its own ([mqtt] \
+                           client_id, or instance). Some brokers also do so when their access \
+                           list or policy forbids a topic";
 /// Messages told once that wait for the broker; the oldest go first.
 const HAPPENINGS_MAX: usize = 1000;
 
@@ -60,8 +68,9 @@ impl Engine {
                 self.broker.connected = true;
                 self.broker.had_session = true;
                 self.broker.began = Some(now.mono);
-                self.broker.failures = 0;
-                self.broker.reason = None;
+                if self.broker.short_sessions < SHORT_SESSIONS_AT_ONCE_MAX {
+                    self.broker.failures = 0;
+                }
                 self.broker.retry_at = None;
                 self.session_over(now);
                 self.session_began();
@@ -93,7 +102,7 @@ impl Engine {
     }
 
     fn lost(&mut self, now: Now, reason: String) {
-        self.count_session(now);
+        self.count_session(now, &reason);
         self.broker.connected = false;
         self.session_over(now);
         self.polls.drop_points();
@@ -119,8 +128,9 @@ impl Engine {
         }
     }
 
-    /// Notices that another client takes our sessions over.
-    fn count_session(&mut self, now: Now) {
+    /// Notices that another client takes our sessions over. Only a session that held makes up
+    /// for those before it.
+    fn count_session(&mut self, now: Now, reason: &str) {
         let Some(began) = self.broker.began.take() else {
             self.broker.short_sessions = 0;
             return;
@@ -128,20 +138,22 @@ impl Engine {
         if now.mono.since(began) >= SHORT_SESSION {
             self.broker.held = true;
             self.broker.short_sessions = 0;
+            self.broker.failures = 0;
+            self.broker.reason = None;
             return;
         }
         // A message that goes out alone may have ended it; that is counted where it belongs.
         if self.broker.suspect.is_none() {
             self.broker.short_sessions += 1;
         }
-        if self.broker.short_sessions >= SHORT_SESSIONS_MAX && !self.broker.held {
-            self.refuse(
-                now,
-                "the broker ended every session within seconds, as it does when another client \
-                 has the same client id; give this one an id of its own ([mqtt] client_id, or \
-                 instance). Some brokers also do so when their access list forbids a topic"
-                    .to_owned(),
-            );
+        if self.broker.short_sessions < SHORT_SESSIONS_MAX {
+            return;
+        }
+        if !self.broker.held {
+            let text = format!("{SHORT_LIVED}. The last time: {reason}");
+            self.refuse(now, text);
+        } else if self.broker.short_sessions == SHORT_SESSIONS_MAX {
+            self.log(log::Level::Warn, format!("mqtt: {SHORT_LIVED}"));
         }
     }
 

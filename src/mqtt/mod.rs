@@ -4,6 +4,7 @@
 //!
 //! The only module that knows rumqttc. When to connect and what to send is decided elsewhere.
 
+mod explain;
 mod session;
 pub mod store;
 mod tls;
@@ -31,9 +32,24 @@ struct Shared {
     /// The client of the session that is up.
     client: Option<Client>,
     /// Publications handed to the client that have no packet id yet, in order.
-    unnamed: VecDeque<Token>,
+    unnamed: VecDeque<Sent>,
     /// Publications by packet id.
-    named: HashMap<u16, Token>,
+    named: HashMap<u16, Sent>,
+}
+
+/// A publication under way.
+struct Sent {
+    token: Token,
+    topic: Box<str>,
+}
+
+impl Shared {
+    /// What the broker has waited longest with: tokens are given in order.
+    fn oldest_unacknowledged(&self) -> Option<&str> {
+        let under_way = self.named.values().chain(&self.unnamed);
+        let oldest = under_way.min_by_key(|sent| sent.token)?;
+        Some(&oldest.topic)
+    }
 }
 
 /// A handle on the broker for the one thread that publishes.
@@ -97,7 +113,10 @@ impl Broker {
         };
         let options = PublishOptions::new(QoS::AtLeastOnce).retain(publication.retain);
         // Pushed and sent under one lock, so that both queues have the same order.
-        shared.unnamed.push_back(publication.token);
+        shared.unnamed.push_back(Sent {
+            token: publication.token,
+            topic: publication.topic.as_str().into(),
+        });
         let payload = publication.payload.into_bytes();
         if let Err(error) = client.try_publish(publication.topic, payload, options) {
             shared.unnamed.pop_back();

@@ -3,15 +3,19 @@
 use std::net::{IpAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::os::linux::net::TcpStreamExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use rumqttc::mqttbytes::v4::SubscribeReasonCode;
 use rumqttc::{
-    Broker as Address, Client, ConnectReturnCode, Connection, ConnectionError, Event, LastWill,
-    MqttOptions, NetworkOptions, Outgoing, Packet, QoS, Transport,
+    Broker as Address, Client, Connection, ConnectionError, Event, LastWill, MqttOptions,
+    NetworkOptions, Outgoing, Packet, QoS, Transport,
 };
 
+use super::explain::{Place, Session};
 use super::{PACKET_BYTES_MAX, QUEUE_MAX, Shared, lock, tls};
 use crate::config;
+use crate::config::region::is_iot_host;
 use crate::engine::BrokerEvent;
 use crate::engine::outbox::IN_FLIGHT_MAX;
 use crate::state::fault::Fault;
@@ -20,7 +24,7 @@ use crate::topics::OFFLINE;
 /// A dead broker is noticed after one to two of these.
 const KEEP_ALIVE_SECONDS: u16 = 30;
 /// For DNS, TCP, TLS and CONNACK together.
-const CONNECT_SECONDS_MAX: u64 = 5;
+pub(super) const CONNECT_SECONDS_MAX: u64 = 5;
 
 /// A retained message of somebody else's may be this large and is still swept.
 const FOREIGN_PACKET_BYTES_MAX: usize = 16 << 20;
@@ -28,12 +32,17 @@ const FOREIGN_PACKET_BYTES_MAX: usize = 16 << 20;
 /// How the broker is reached and what every session begins with.
 pub struct Link {
     options: MqttOptions,
+    /// What its TLS is made of, anew for each session: certificates are renewed.
+    config: config::Mqtt,
     shown: String,
+    place: Place,
     subscriptions: Vec<String>,
     /// Whether the broker runs on this machine.
     pub(super) here: bool,
     /// Whether there are no addresses to be tried beside one another.
     is_plain_address: bool,
+    /// Whether a subscription that was refused has been told of.
+    told_refused: AtomicBool,
 }
 
 impl Link {
@@ -62,7 +71,8 @@ impl Link {
             options.set_last_will(LastWill::new(will_topic, OFFLINE, QoS::AtLeastOnce, true));
         }
         if config.tls {
-            options.set_transport(Transport::tls_with_config(tls::client_config(config)?));
+            // What cannot be used at start is told at start.
+            tls::client_config(config)?;
         }
         let scheme = if config.tls { "mqtts" } else { "mqtt" };
         let shown = format!("{scheme}://{}:{}", config.host, config.port);
@@ -71,7 +81,17 @@ impl Link {
             .trim_matches(['[', ']'])
             .parse::<IpAddr>()
             .is_ok();
+        let place = Place {
+            tls: config.tls,
+            iot: is_iot_host(&config.host),
+            has_ca_file: config.ca_file.is_some(),
+            has_certificate: config.cert_file.is_some(),
+            client_id: config.client_id.clone(),
+        };
         Ok(Link {
+            told_refused: AtomicBool::new(false),
+            place,
+            config: config.clone(),
             is_plain_address: is_address || config.is_here(),
             options,
             shown,
@@ -96,6 +116,11 @@ impl Link {
         link.options
             .set_max_packet_size(FOREIGN_PACKET_BYTES_MAX, PACKET_BYTES_MAX);
         Ok(link)
+    }
+
+    /// Whether the broker is AWS IoT Core.
+    pub(super) fn is_iot(&self) -> bool {
+        self.place.iot
     }
 
     /// A new client for one session.
@@ -126,7 +151,12 @@ impl Link {
         Ok((client, connection, socket))
     }
 
-    fn open_with(&self, options: MqttOptions) -> Result<(Client, Connection), String> {
+    fn open_with(&self, mut options: MqttOptions) -> Result<(Client, Connection), String> {
+        if self.place.tls {
+            let made = tls::client_config(&self.config);
+            let made = made.map_err(|fault| self.tell(&fault.to_string()))?;
+            options.set_transport(Transport::tls_with_config(made));
+        }
         let builder = Client::builder(options).capacity(QUEUE_MAX);
         let built = builder.try_build();
         let (client, mut connection) = built.map_err(|error| self.tell(&error.to_string()))?;
@@ -137,47 +167,22 @@ impl Link {
         Ok((client, connection))
     }
 
+    /// A subscription that is refused (0x80, MQTT 3.1.1 section 3.9.3) costs what comes by it
+    /// and nothing else: told once.
+    fn tell_refused(&self, topic: &str) {
+        if !self.told_refused.swap(true, Ordering::Relaxed) {
+            let remedy = "let this user read it in the broker's access list";
+            log::warn!("mqtt: the broker refuses the subscription to {topic}; {remedy}");
+        }
+    }
+
     pub(super) fn tell(&self, what: &str) -> String {
         format!("no session with {}: {what}", self.shown)
     }
 
     /// Why a session ended or did not begin, and what the reader can do.
-    pub(super) fn explain(&self, error: &ConnectionError) -> String {
-        let what = match error {
-            ConnectionError::ConnectionRefused(code) => refusal(*code).to_owned(),
-            ConnectionError::NetworkTimeout => {
-                format!("no answer within {CONNECT_SECONDS_MAX} s; check host, port and firewall")
-            }
-            ConnectionError::Tls(error) => format!(
-                "TLS: {error}; check [mqtt] ca_file, cert_file, key_file and this machine's clock"
-            ),
-            ConnectionError::Io(error) => match error.kind() {
-                std::io::ErrorKind::ConnectionRefused => {
-                    "connection refused; is the broker running on this port?".to_owned()
-                }
-                _ => error.to_string(),
-            },
-            other => other.to_string(),
-        };
-        self.tell(&what)
-    }
-}
-
-/// What the return code of a CONNACK means (MQTT 3.1.1 section 3.2.2.3).
-fn refusal(code: ConnectReturnCode) -> &'static str {
-    match code {
-        ConnectReturnCode::BadUserNamePassword => {
-            "the broker refuses the user name or password; check [mqtt] username and password"
-        }
-        ConnectReturnCode::NotAuthorized => {
-            "the broker does not let us in; check [mqtt] username, password and its access list"
-        }
-        ConnectReturnCode::BadClientId => {
-            "the broker refuses the client id; check [mqtt] client_id"
-        }
-        ConnectReturnCode::ServiceUnavailable => "the broker says that it is unavailable",
-        ConnectReturnCode::RefusedProtocolVersion => "the broker does not speak MQTT 3.1.1",
-        ConnectReturnCode::Success => "the broker accepted and left",
+    pub(super) fn explain(&self, error: &ConnectionError, session: Session<'_>) -> String {
+        self.tell(&self.place.explain(error, session))
     }
 }
 
@@ -223,6 +228,8 @@ fn serve(
 ) -> String {
     // Only the shared handle keeps the client alive: when that goes, the session ends.
     let mut waiting = Some(client);
+    // Each is sent in a packet of its own, and acknowledged in that order.
+    let mut subscriptions = link.subscriptions.iter();
     loop {
         match connection.recv() {
             Ok(Ok(event)) => {
@@ -231,11 +238,23 @@ fn serve(
                 {
                     begin(link, shared, client);
                     tell(BrokerEvent::Connected);
+                } else if let Event::Incoming(Packet::SubAck(ack)) = &event {
+                    let topic = subscriptions.next();
+                    if ack.return_codes.contains(&SubscribeReasonCode::Failure) {
+                        link.tell_refused(topic.map_or("a topic", String::as_str));
+                    }
                 } else if let Some(reason) = follow(shared, socket, event, tell) {
                     return link.tell(&reason);
                 }
             }
-            Ok(Err(error)) => return link.explain(&error),
+            Ok(Err(error)) => {
+                let shared = lock(shared);
+                let session = Session {
+                    begun: waiting.is_none(),
+                    unacknowledged: shared.oldest_unacknowledged(),
+                };
+                return link.explain(&error, session);
+            }
             Err(_) => return link.tell("closed by us"),
         }
     }
@@ -259,20 +278,20 @@ fn follow(
     match event {
         Event::Outgoing(Outgoing::Publish(id)) if id != 0 => {
             let mut shared = lock(shared);
-            if let Some(token) = shared.unnamed.pop_front() {
-                shared.named.insert(id, token);
+            if let Some(sent) = shared.unnamed.pop_front() {
+                shared.named.insert(id, sent);
             }
         }
         Event::Incoming(Packet::PubAck(ack)) => {
             let mut shared = lock(shared);
-            let token = shared.named.remove(&ack.pkid);
+            let sent = shared.named.remove(&ack.pkid);
             let awaits_more = !shared.named.is_empty();
             drop(shared);
             if awaits_more {
                 socket.hasten();
             }
-            if let Some(token) = token {
-                tell(BrokerEvent::Acknowledged(token));
+            if let Some(sent) = sent {
+                tell(BrokerEvent::Acknowledged(sent.token));
             }
         }
         Event::Incoming(Packet::Publish(publish)) => tell(BrokerEvent::Received {

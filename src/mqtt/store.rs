@@ -12,6 +12,7 @@ use rumqttc::{
     Client, Connection, Event, Packet, PublishOptions, QoS, RecvTimeoutError, SubscribeFilter,
 };
 
+use super::explain::Session;
 use super::session::Link;
 use crate::aws::Stop;
 use crate::engine::StoreRequest;
@@ -42,6 +43,16 @@ const WHOLE: [&str; 7] = [
 const OF_AN_INSTANCE: [&str; 2] = ["status", "agent"];
 /// Expected topics asked for by name in one packet.
 const NAMES_A_PACKET_MAX: usize = 100;
+/// AWS IoT Core gives what it keeps to who asks for a topic by its whole name and to nobody else
+/// ("MQTT retained messages"). It takes so many of them in a SUBSCRIBE, and in a session, with
+/// room for those that have just been taken back.
+const IOT_NAMES_A_PACKET_MAX: usize = 8;
+const IOT_NAMES_A_PIECE_MAX: usize = 40;
+/// At its 100 messages a second, and some delay after the acknowledgement.
+const IOT_QUIET: Duration = Duration::from_millis(600);
+/// So many clearings at a time are less than its 100 a second, as far as it is away.
+const IOT_IN_FLIGHT_MAX: usize = 2;
+const IOT_READ_MAX: Duration = Duration::from_secs(120);
 /// Topics read at the most; more than any region has, and few enough to hold.
 const TOPICS_MAX: usize = 100_000;
 /// The whole reading.
@@ -55,6 +66,12 @@ const QUIET_AT_START_HERE: Duration = Duration::from_millis(2);
 const QUIET: Duration = Duration::from_millis(200);
 /// How often the wish to stop is looked at.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A reading publishes nothing.
+const BEGUN: Session<'_> = Session {
+    begun: true,
+    unacknowledged: None,
+};
 
 /// Our documents for Home Assistant, below their own prefix.
 const DOCUMENTS: &str = "+/config";
@@ -72,6 +89,9 @@ pub fn read(
     request: StoreRequest,
     stop: &Stop,
 ) -> Result<Store, String> {
+    if link.is_iot() {
+        return read_by_name(link, names, request.expected, stop);
+    }
     let quiet = quiet(request.at_start, link.here);
     let mut reading = Reading::begin(link, Scope::Ours(names), quiet, stop)?;
     let (pieces, documents): (&[&str], &[&str]) = match request.at_start {
@@ -90,6 +110,31 @@ pub fn read(
     let missing: Vec<String> = request.expected.into_iter().filter(unseen).collect();
     for names in missing.chunks(NAMES_A_PACKET_MAX) {
         reading.piece(names.to_vec())?;
+    }
+    Ok(reading.end())
+}
+
+/// Reads the topics of ours that are named, and those that say who owns them.
+fn read_by_name(
+    link: &Link,
+    names: &Names,
+    expected: Vec<String>,
+    stop: &Stop,
+) -> Result<Store, String> {
+    let mut reading = Reading::begin(link, Scope::Ours(names), IOT_QUIET, stop)?;
+    reading.give_up_at = Instant::now() + IOT_READ_MAX;
+    let own = OF_AN_INSTANCE.map(|name| format!("{}{name}", names.prefix()));
+    let mut asked: Vec<String> = own.into_iter().chain(expected).collect();
+    // Whatever is not ours, or is no name, is not asked for.
+    asked.retain(|name| Scope::Ours(names).place(name).is_some() && !name.contains(['+', '#']));
+    asked.sort_unstable();
+    asked.dedup();
+    for piece in asked.chunks(IOT_NAMES_A_PIECE_MAX) {
+        reading.piece(piece.to_vec())?;
+        for name in piece {
+            let taken_back = reading.client.try_unsubscribe(name.clone());
+            taken_back.map_err(|error| error.to_string())?;
+        }
     }
     Ok(reading.end())
 }
@@ -126,7 +171,7 @@ fn connected(link: &Link) -> Result<(Client, Connection), String> {
     let (client, mut connection) = link.open()?;
     loop {
         let event = connection.recv().map_err(|_| "closed by us".to_owned())?;
-        let event = event.map_err(|error| link.explain(&error))?;
+        let event = event.map_err(|error| link.explain(&error, Session::default()))?;
         if matches!(event, Event::Incoming(Packet::ConnAck(_))) {
             return Ok((client, connection));
         }
@@ -179,6 +224,7 @@ struct Reading<'a> {
     stop: &'a Stop,
     give_up_at: Instant,
     quiet: Duration,
+    names_a_packet_max: usize,
     seen: HashSet<Box<str>>,
     /// The broker has refused a subscription.
     refused: bool,
@@ -201,6 +247,11 @@ impl<'a> Reading<'a> {
             stop,
             give_up_at: Instant::now() + READ_MAX,
             quiet,
+            names_a_packet_max: if link.is_iot() {
+                IOT_NAMES_A_PACKET_MAX
+            } else {
+                NAMES_A_PACKET_MAX
+            },
             seen: HashSet::new(),
             refused: false,
             store: Store {
@@ -218,14 +269,17 @@ impl<'a> Reading<'a> {
 
     /// Subscribes and takes what comes, until it is acknowledged and quiet.
     fn piece(&mut self, filters: Vec<String>) -> Result<(), String> {
-        let filters = filters
-            .into_iter()
-            .map(|f| SubscribeFilter::new(f, QoS::AtMostOnce));
-        let subscribed = self.client.try_subscribe_many(filters.collect::<Vec<_>>());
-        subscribed.map_err(|error| error.to_string())?;
-        let mut acknowledged = false;
+        let mut unacknowledged = 0_usize;
+        for packet in filters.chunks(self.names_a_packet_max) {
+            let filters = packet.iter().cloned();
+            let filters = filters.map(|f| SubscribeFilter::new(f, QoS::AtMostOnce));
+            let subscribed = self.client.try_subscribe_many(filters.collect::<Vec<_>>());
+            subscribed.map_err(|error| error.to_string())?;
+            unacknowledged += 1;
+        }
         let mut last_news = Instant::now();
         loop {
+            let acknowledged = unacknowledged == 0;
             let silence_max = if acknowledged {
                 self.quiet
             } else {
@@ -252,13 +306,13 @@ impl<'a> Reading<'a> {
                 Ok(Ok(Event::Incoming(packet))) => {
                     last_news = Instant::now();
                     if let Packet::SubAck(ack) = &packet {
-                        acknowledged = true;
+                        unacknowledged = unacknowledged.saturating_sub(1);
                         self.refused |= ack.return_codes.contains(&SubscribeReasonCode::Failure);
                     }
                     self.take(packet);
                 }
                 Ok(Ok(_)) | Err(RecvTimeoutError::Timeout { .. }) => {}
-                Ok(Err(error)) => return Err(self.link.explain(&error)),
+                Ok(Err(error)) => return Err(self.link.explain(&error, BEGUN)),
                 Err(error) => return Err(error.to_string()),
             }
         }
@@ -292,11 +346,16 @@ impl<'a> Reading<'a> {
 /// Why there was no session, or why it ended early, in words.
 pub fn clear(link: &Link, topics: &[Box<str>]) -> Result<(), String> {
     let (client, mut connection) = link.open()?;
+    let in_flight_max = if link.is_iot() {
+        IOT_IN_FLIGHT_MAX
+    } else {
+        IN_FLIGHT_MAX
+    };
     let mut waiting = topics.iter();
     let mut unacknowledged = 0_usize;
     let mut begun = false;
     loop {
-        while begun && unacknowledged < IN_FLIGHT_MAX {
+        while begun && unacknowledged < in_flight_max {
             let Some(topic) = waiting.next() else { break };
             let options = PublishOptions::new(QoS::AtLeastOnce).retained();
             let sent = client.try_publish(topic.to_string(), Vec::new(), options);
@@ -307,7 +366,11 @@ pub fn clear(link: &Link, topics: &[Box<str>]) -> Result<(), String> {
             break;
         }
         let event = connection.recv().map_err(|_| "closed by us".to_owned())?;
-        match event.map_err(|error| link.explain(&error))? {
+        let session = Session {
+            begun,
+            ..Session::default()
+        };
+        match event.map_err(|error| link.explain(&error, session))? {
             Event::Incoming(Packet::ConnAck(_)) => begun = true,
             Event::Incoming(Packet::PubAck(_)) => unacknowledged = unacknowledged.saturating_sub(1),
             _ => {}

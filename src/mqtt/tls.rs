@@ -9,7 +9,15 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::config;
+use crate::config::region::is_iot_host;
 use crate::state::fault::{Fault, FaultKind};
+
+/// Where AWS IoT Core takes MQTT with a client certificate only from who names it ("Device
+/// communication protocols"). A broker that knows nothing of it would refuse the name.
+const IOT_ALPN_PORT: u16 = 443;
+const IOT_ALPN: &[u8] = b"x-amzn-mqtt-ca";
+/// Stands in the PEM of every key that has a passphrase.
+const ENCRYPTED: &[u8] = b"ENCRYPTED";
 
 /// Trusts `ca_file` alone where it is given, else the public roots.
 pub(super) fn client_config(config: &config::Mqtt) -> Result<TlsConfiguration, Fault> {
@@ -29,16 +37,17 @@ pub(super) fn client_config(config: &config::Mqtt) -> Result<TlsConfiguration, F
         .with_safe_default_protocol_versions()
         .map_err(|error| Fault::new(FaultKind::Network, error.to_string(), ""))?
         .with_root_certificates(roots);
-    let client = match (&config.cert_file, &config.key_file) {
+    let mut client = match (&config.cert_file, &config.key_file) {
         (Some(cert_file), Some(key_file)) => {
             let chain = certificates(cert_file, "cert_file")?;
-            let key = PrivateKeyDer::from_pem_file(key_file)
-                .map_err(|error| unusable(key_file, "key_file", &error))?;
-            let with = builder.with_client_auth_cert(chain, key);
-            with.map_err(|error| unusable(cert_file, "cert_file", &error))?
+            let with = builder.with_client_auth_cert(chain, private_key(key_file)?);
+            with.map_err(|error| unfit(cert_file, key_file, &error))?
         }
         _ => builder.with_no_client_auth(),
     };
+    if config.port == IOT_ALPN_PORT && is_iot_host(&config.host) {
+        client.alpn_protocols = vec![IOT_ALPN.to_vec()];
+    }
     Ok(TlsConfiguration::Rustls(Arc::new(client)))
 }
 
@@ -51,7 +60,60 @@ fn certificates(file: &Path, key: &str) -> Result<Vec<CertificateDer<'static>>, 
     Ok(found)
 }
 
+/// PKCS #8, PKCS #1 and SEC 1 are taken, all without a passphrase.
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, Fault> {
+    let pem = std::fs::read(file).map_err(|error| unusable(file, "key_file", &error))?;
+    let found = PrivateKeyDer::from_pem_slice(&pem);
+    found.map_err(|error| {
+        let is_encrypted = pem.windows(ENCRYPTED.len()).any(|part| part == ENCRYPTED);
+        if is_encrypted {
+            let what = format!("{} is encrypted with a passphrase", file.display());
+            let remedy = "write it without one (openssl pkey -in … -out …) and keep it from \
+                          others, or set [mqtt] key_file to another";
+            return Fault::new(FaultKind::Network, what, remedy);
+        }
+        unusable(file, "key_file", &error)
+    })
+}
+
+fn unfit(cert_file: &Path, key_file: &Path, error: &rustls::Error) -> Fault {
+    if matches!(error, rustls::Error::InconsistentKeys(_)) {
+        let (cert_file, key_file) = (cert_file.display(), key_file.display());
+        let what = format!("{key_file} is not the key of the certificate in {cert_file}");
+        let remedy = "check [mqtt] cert_file and key_file; the own certificate comes first in it";
+        return Fault::new(FaultKind::Network, what, remedy);
+    }
+    unusable(cert_file, "cert_file", error)
+}
+
 fn unusable(file: &Path, key: &str, error: &dyn std::fmt::Display) -> Fault {
     let what = format!("{} cannot be used: {error}", file.display());
     Fault::new(FaultKind::Network, what, format!("check [mqtt] {key}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aws_iot_core_is_told_that_mqtt_is_meant_where_its_port_takes_other_things_too() {
+        let iot = "a1b2-ats.iot.eu-central-1.amazonaws.com";
+        let cases = [
+            (iot, 443, true),
+            ("a1b2.ats.iot.cn-north-1.amazonaws.com.cn", 443, true),
+            (iot, 8883, false),
+            ("broker.example.net", 443, false),
+        ];
+        for (host, port, wanted) in cases {
+            let text =
+                format!("region = \"eu-central-1\"\n[mqtt]\nurl = \"mqtts://{host}:{port}\"");
+            let config = config::parse(Path::new("c.toml"), &text, &Default::default()).unwrap();
+            let TlsConfiguration::Rustls(client) = client_config(&config.mqtt).unwrap() else {
+                panic!("another TLS");
+            };
+            let offered = !client.alpn_protocols.is_empty();
+            assert_eq!(offered, wanted, "{host}:{port}");
+            assert!(client.enable_sni);
+        }
+    }
 }

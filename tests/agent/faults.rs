@@ -324,7 +324,9 @@ fn is_refused(refused: &Refused) {
     });
     for source in refused.sources {
         assert_eq!(running.agent.logged(&format!("WARN {source}: ")), 1);
-        assert_eq!(running.agent.logged(&format!("{source}: works again")), 1);
+        let again = format!("{source}: works again");
+        running.agent.wait_for_log(&again);
+        assert_eq!(running.agent.logged(&again), 1);
     }
     let log = running.agent.log().join("\n");
     assert!(!log.contains("planted-session-token"), "{log}");

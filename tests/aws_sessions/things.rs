@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::region::{FOREVER, Fault};
 use crate::rig::{MINUTE, NOON, ROLE, Rig, number, said};
-use crate::support::certificates::Certificates;
+use crate::support::certificates::{Certificates, Leaf};
 use crate::support::relay::Relay;
 
 /// A thing in front of a region.
@@ -31,6 +31,11 @@ impl Site {
             world.sessions.roles.insert(ROLE.into(), None);
         });
         let theirs = Certificates::make();
+        let renewed = Leaf {
+            hosts: &["test-client-renewed"],
+            ..Leaf::default()
+        };
+        theirs.add("renewed", &renewed);
         let port = rig
             .region
             .url()

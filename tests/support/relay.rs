@@ -9,7 +9,8 @@ use std::thread::{Builder, JoinHandle};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
 
 use super::certificates::Certificates;
@@ -27,34 +28,47 @@ struct Shared {
     config: Arc<ServerConfig>,
     /// What each client showed as its own certificate.
     shown: Mutex<Vec<Vec<u8>>>,
+    hellos: Arc<Mutex<Vec<Hello>>>,
     closing: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// What a client said when it came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hello {
+    /// The host that it asked for by name.
+    pub name: Option<String>,
+    /// The protocols that it offered (ALPN).
+    pub protocols: Vec<String>,
+}
+
 impl Relay {
     /// Takes TLS on a free loopback port and relays the plain bytes to port `to`.
     pub fn start(to: u16, certificates: &Certificates) -> Relay {
-        Relay::with(to, server_config(certificates, false))
+        Relay::on(free_port(), to, certificates, false)
     }
 
     /// The same for clients with a certificate of the same authority.
     pub fn mutual(to: u16, certificates: &Certificates) -> Relay {
-        Relay::with(to, server_config(certificates, true))
+        Relay::on(free_port(), to, certificates, true)
     }
 
-    /// The certificates that clients showed, in DER, one for each connection.
-    pub fn shown(&self) -> Vec<Vec<u8>> {
-        lock(&self.shared.shown).clone()
-    }
-
-    fn with(to: u16, config: Arc<ServerConfig>) -> Relay {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
+    /// The same on a port that was taken already, and, if wanted, for those only who show a
+    /// certificate of the same authority.
+    pub fn on(
+        listener: TcpListener,
+        to: u16,
+        certificates: &Certificates,
+        wants_certificate: bool,
+    ) -> Relay {
+        let hellos = Arc::new(Mutex::new(Vec::new()));
         let address = listener.local_addr().expect("a bound port");
         let shared = Arc::new(Shared {
             to,
-            config,
+            config: server_config(certificates, wants_certificate, Arc::clone(&hellos)),
             shown: Mutex::default(),
+            hellos,
             closing: AtomicBool::new(false),
             open: Mutex::default(),
             threads: Mutex::default(),
@@ -76,10 +90,24 @@ impl Relay {
         }
     }
 
+    /// The certificates that clients showed, in DER, one for each connection.
+    pub fn shown(&self) -> Vec<Vec<u8>> {
+        lock(&self.shared.shown).clone()
+    }
+
+    /// What its clients said so far.
+    pub fn hellos(&self) -> Vec<Hello> {
+        lock(&self.shared.hellos).clone()
+    }
+
     /// The port that takes TLS.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
+}
+
+fn free_port() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").expect("a free loopback port")
 }
 
 impl Drop for Relay {
@@ -99,24 +127,51 @@ impl Drop for Relay {
     }
 }
 
-fn server_config(certificates: &Certificates, mutual: bool) -> Arc<ServerConfig> {
-    let chain = CertificateDer::from_pem_file(certificates.path("server.pem"));
-    let key = PrivateKeyDer::from_pem_file(certificates.path("server.key"));
+/// The one certificate, whoever asks; it listens to how they ask.
+#[derive(Debug)]
+struct Listening {
+    key: Arc<CertifiedKey>,
+    hellos: Arc<Mutex<Vec<Hello>>>,
+}
+
+impl ResolvesServerCert for Listening {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let text = |protocol: &[u8]| String::from_utf8_lossy(protocol).into_owned();
+        let protocols = hello.alpn().into_iter().flatten();
+        lock(&self.hellos).push(Hello {
+            name: hello.server_name().map(String::from),
+            protocols: protocols.map(text).collect(),
+        });
+        Some(Arc::clone(&self.key))
+    }
+}
+
+fn server_config(
+    certificates: &Certificates,
+    wants_certificate: bool,
+    hellos: Arc<Mutex<Vec<Hello>>>,
+) -> Arc<ServerConfig> {
+    let read =
+        |name| CertificateDer::from_pem_file(certificates.path(name)).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_file(certificates.path("server.key")).expect("a key");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+    let key = CertifiedKey::from_der(vec![read("server.pem")], key, &provider);
+    let key = Arc::new(key.expect("a key that fits the certificate"));
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .expect("ring knows the default versions");
-    let config = if mutual {
+    let builder = if wants_certificate {
         let mut roots = RootCertStore::empty();
-        let root = CertificateDer::from_pem_file(certificates.path("ca.pem"));
-        roots.add(root.expect("a certificate")).expect("a root");
+        roots.add(read("ca.pem")).expect("an authority");
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-        config.with_client_cert_verifier(verifier.build().expect("a verifier"))
+        builder.with_client_cert_verifier(verifier.build().expect("an authority"))
     } else {
-        config.with_no_client_auth()
+        builder.with_no_client_auth()
     };
-    let config = config.with_single_cert(vec![chain.expect("a certificate")], key.expect("a key"));
-    Arc::new(config.expect("a key that fits the certificate"))
+    let mut config = builder.with_cert_resolver(Arc::new(Listening { key, hellos }));
+    // As AWS IoT Core: who offers protocols must offer this one, who offers none is taken.
+    config.alpn_protocols = vec![b"x-amzn-mqtt-ca".to_vec(), b"http/1.1".to_vec()];
+    Arc::new(config)
 }
 
 impl Shared {

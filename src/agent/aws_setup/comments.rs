@@ -39,6 +39,18 @@ impl Comments<'_> {
         ))
     }
 
+    /// Of the policy of AWS IoT Core.
+    pub fn of_iot_core(&self) -> Vec<String> {
+        let account = match self.plan.account {
+            Some(_) => "If the broker is of another account than the queue, put that in.",
+            None => "Put the broker's account in for ACCOUNT.",
+        };
+        wrapped(&format!(
+            "AWS IoT Core policy of the certificate in [mqtt] cert_file (aws iot create-policy, \
+             aws iot attach-policy). {account}"
+        ))
+    }
+
     /// Of the template.
     pub fn of_template(&self) -> Vec<String> {
         let region = &self.config.region;

@@ -9,6 +9,7 @@ mod cfn;
 mod comments;
 mod delivery;
 mod events;
+pub mod iot_core;
 mod names;
 mod plan;
 mod policy;
@@ -72,6 +73,9 @@ pub fn aws_setup(config: &Config, part: Part) -> Result<String, Failure> {
     let mut text = document(&comments.of_policy(), &policy);
     for (comment, policy) in access::policies(config, &plan) {
         text += &document(&comments::wrapped(&comment), &policy.pretty()?);
+    }
+    if let Some(policy) = iot_core::policy(config, plan.account.as_deref()) {
+        text += &document(&comments.of_iot_core(), &policy.pretty()?);
     }
     Ok(text + &document(&comments.of_template(), &template))
 }

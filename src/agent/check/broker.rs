@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
+use super::super::aws_setup::iot_core;
 use super::super::state_dir;
 use super::super::threads::Threads;
 use super::aws::Picture;
@@ -76,6 +77,7 @@ pub fn check<W: Write>(
         online: false,
         owner: Owner::default(),
     };
+    iot_policy(report, config);
     if visit.enter(report, &beside) {
         visit.round_trip(report);
         if config.home_assistant.enabled {
@@ -87,6 +89,21 @@ pub fn check<W: Write>(
     }
     longest_topic(report, config, &names, picture);
     Ok(())
+}
+
+/// What AWS IoT Core has to allow: it says nothing of what it forbids.
+fn iot_policy<W: Write>(report: &mut Report<W>, config: &Config) {
+    if !is_iot_host(&config.mqtt.host) {
+        return;
+    }
+    let id = &config.mqtt.client_id;
+    let ids = iot_core::ROLES.map(|role| format!("{id}{role}")).join(", ");
+    let places = iot_core::places(config).join("* and ");
+    let found = format!(
+        "its policy has to allow iot:Connect as {ids} with a last will, and iot:Publish, \
+         iot:RetainPublish, iot:Subscribe and iot:Receive on {places}*; aws-setup prints it whole"
+    );
+    report.note("iot policy", &found);
 }
 
 /// The topics that are looked at.

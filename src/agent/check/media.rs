@@ -104,7 +104,8 @@ impl<W: Write> Asking<'_, W> {
         };
         self.clock();
         self.credentials(&source, heard.refused());
-        place::proxies(self.report, self.config);
+        let faults: Vec<&Fault> = heard.faults().collect();
+        place::proxies(self.report, self.config, &faults);
         let apis = self.config.mediapackage.apis;
         let (works, any) = (heard.any_works(), heard.channels() > 0);
         let Heard { v1, v2, vod } = heard;

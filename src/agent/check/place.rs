@@ -7,7 +7,9 @@ use std::path::Path;
 use super::super::{clock, state_dir};
 use super::queue;
 use super::report::{Grade, Report};
-use crate::config::{Config, NOT_BUILT, Proxy};
+use crate::aws::proxy::Way;
+use crate::config::{Config, Env, NOT_BUILT};
+use crate::state::fault::Fault;
 
 /// The config file, what is doubtful in it, and what it asks for that is not built.
 pub fn config<W: Write>(report: &mut Report<W>, config: &Config) {
@@ -71,7 +73,7 @@ pub fn offline<W: Write>(report: &mut Report<W>, config: &Config) {
         &format!("{}; not tried", credentials(config)),
     );
     queue::offline(report, config);
-    proxies(report, config);
+    proxies(report, config, &[]);
     report.note("network", "AWS and the broker are not tried with --offline");
 }
 
@@ -100,8 +102,10 @@ pub fn local_clock<W: Write>(report: &mut Report<W>) -> bool {
     true
 }
 
-/// Which way each service is reached, without passwords.
-pub fn proxies<W: Write>(report: &mut Report<W>, config: &Config) {
+/// Which way each service is reached, without passwords. `faults` are what was met on these
+/// ways: a proxy that is named by one of them does not work.
+pub fn proxies<W: Write>(report: &mut Report<W>, config: &Config, faults: &[&Fault]) {
+    let env = Env::of_process();
     let (mp, cw) = (&config.mediapackage, &config.cloudwatch);
     let services = [
         ("MediaPackage", mp.apis.v1, &mp.proxy, &mp.url),
@@ -117,13 +121,17 @@ pub fn proxies<W: Write>(report: &mut Report<W>, config: &Config) {
     let iot = config.iot.iter();
     let iot = iot.map(|iot| ("AWS IoT", true, &mp.proxy, &iot.endpoint));
     let services = services.chain(sns).chain(sqs).chain(iot);
+    let mut told = false;
     for (service, _, proxy, url) in services {
-        let proxy = match service == "AWS IoT" && url.loopback {
-            true => &Proxy::None,
-            false => proxy,
-        };
-        match crate::aws::way_out(proxy, url) {
-            Ok(way) => report.ok("proxy", &format!("{service} is reached {way}")),
+        match Way::of(proxy, url, &env) {
+            Ok(way) => match faults.iter().find(|fault| way.is_blamed_by(fault)) {
+                Some(_) if told => report.note("proxy", &format!("{service} goes the same way")),
+                Some(fault) => {
+                    told = true;
+                    report.fault("proxy", fault);
+                }
+                None => report.ok("proxy", &format!("{service} is reached {way}")),
+            },
             Err(fault) => report.fault("proxy", &fault),
         }
     }

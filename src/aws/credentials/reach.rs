@@ -12,10 +12,11 @@ use super::{Provider, unusable};
 use crate::aws::call::Call;
 use crate::aws::client::{Service, Shared};
 use crate::aws::clock::AwsClock;
+use crate::aws::proxy;
 use crate::aws::sign::Scope;
 use crate::aws::stop::Stop;
 use crate::aws::transport::{self, Limits};
-use crate::config::{self, Config, Proxy, ServiceUrl, region};
+use crate::config::{self, Config, Env, Proxy, ServiceUrl, region};
 use crate::state::fault::Fault;
 
 /// Where STS is, in place of the region's own (AWS SDKs and tools reference guide,
@@ -36,6 +37,7 @@ pub struct Reach {
     pub session_name: String,
     region: String,
     proxy: Proxy,
+    env: Env,
     roots: RootCerts,
     sts: ServiceUrl,
     flights: Mutex<Flights>,
@@ -95,6 +97,7 @@ impl Reach {
             session_name: config::session_name(&config.instance),
             region: config.region.clone(),
             proxy: config.mediapackage.proxy.clone(),
+            env: env.iter().collect(),
             roots,
             sts,
             flights: Mutex::default(),
@@ -153,11 +156,12 @@ impl Reach {
             }
             Way::Near => (self.roots.clone(), None, true),
         };
-        let proxy = match is_near || url.loopback {
+        let proxy = match is_near {
             true => &Proxy::None,
             false => &self.proxy,
         };
-        let agent = transport::client_agent(proxy, &roots, client, &limits)?;
+        let way = proxy::Way::of(proxy, url, &self.env)?;
+        let agent = transport::client_agent(way.through(), &roots, client, &limits);
         let scope = Scope {
             region: self.region_of(url),
             service: "sts",

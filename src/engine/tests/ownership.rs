@@ -297,22 +297,40 @@ fn an_alarm_that_no_poll_ever_showed_is_kept_for_a_day_and_only_where_push_broug
 #[test]
 fn another_client_with_our_id_makes_the_newcomer_go() {
     let mut rig = Rig::new(settings(), live(&["c1"]));
+    rig.to(3);
     for _ in 0..5 {
-        rig.to(rig.now().mono.0.as_secs() + 3);
-        rig.lose_broker();
-        rig.broker.up = true;
+        rig.thrown_out();
     }
-    rig.to(rig.now().mono.0.as_secs() + 10);
-    assert!(rig.refusal.clone().expect("refused").contains("client id"));
+    let refusal = rig.refusal.clone().expect("refused");
+    assert!(refusal.contains("client id"), "{refusal}");
+    assert!(refusal.contains("The last time: no broker"), "{refusal}");
 
     let mut settled = Rig::new(settings(), live(&["c1"]));
     settled.to(60);
     for _ in 0..20 {
-        settled.lose_broker();
-        settled.broker.up = true;
-        settled.to(settled.now().mono.0.as_secs() + 3);
+        settled.thrown_out();
     }
     assert_eq!(settled.refusal, None, "who was there first stays");
+    let told = |rig: &Rig, words: &str| rig.log.iter().filter(|l| l.contains(words)).count();
+    assert_eq!(told(&settled, "another client has the same client id"), 1);
+    assert_eq!(told(&settled, "no broker; trying again"), 1);
+}
+
+#[test]
+fn who_is_let_in_and_thrown_out_again_and_again_comes_back_ever_more_slowly() {
+    let mut rig = Rig::new(settings(), live(&["c1"]));
+    rig.to(60);
+    let mut waits = Vec::new();
+    for _ in 0..18 {
+        waits.push(rig.thrown_out());
+    }
+    // Another client with our id has given up by then.
+    assert!(waits[..10].iter().all(|wait| *wait <= 3), "{waits:?}");
+    assert!(waits[16..].iter().all(|wait| *wait >= 15), "{waits:?}");
+    // A session that held makes up for it.
+    let now = rig.now().mono.0.as_secs();
+    rig.to(now + 60);
+    assert!(rig.thrown_out() <= 3);
 }
 
 #[test]

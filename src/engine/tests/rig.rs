@@ -101,6 +101,8 @@ pub struct Broker {
     /// A message that is not retained and has this in it ends the session.
     pub poison: Option<String>,
     session: u64,
+    /// Sessions that began.
+    sessions: u64,
     free_at: Duration,
 }
 
@@ -190,6 +192,7 @@ impl Rig {
                 log: Vec::new(),
                 refuses: None,
                 poison: None,
+                sessions: 0,
                 session: 0,
                 free_at: Duration::ZERO,
             },
@@ -370,6 +373,7 @@ impl Rig {
             Pending::Connect if self.broker.up => {
                 self.broker.session += 1;
                 self.broker.free_at = self.now;
+                self.broker.sessions += 1;
                 self.handle(Event::Broker(BrokerEvent::Connected));
             }
             Pending::Read => {
@@ -472,6 +476,20 @@ impl Rig {
     pub fn lose_broker(&mut self) {
         self.broker.session += 1;
         self.later(Duration::ZERO, Pending::Lost);
+    }
+
+    /// The session ends, and the next one begins a little later: seconds until it does.
+    pub fn thrown_out(&mut self) -> u64 {
+        let before = self.now().mono.0.as_secs();
+        let sessions = self.broker.sessions;
+        self.lose_broker();
+        self.broker.up = true;
+        while self.broker.sessions == sessions && self.refusal.is_none() {
+            let now = self.now().mono.0.as_secs();
+            assert!(now < before + 60, "no session within a minute");
+            self.to(now + 1);
+        }
+        self.now().mono.0.as_secs() - before
     }
 
     /// The broker has taken what is on its way, but nobody hears of it.

@@ -7,6 +7,7 @@ use super::super::report::{Grade, Report};
 use super::QUEUE;
 use crate::aws::Stop;
 use crate::config::Config;
+use crate::config::region::is_iot_host;
 use crate::engine::ownership::Store;
 use crate::mqtt::{Link, store};
 use crate::topics::memory::{Memory, Owner};
@@ -23,6 +24,12 @@ pub fn check<W: Write>(report: &mut Report<W>, config: &Config, stop: &Stop) {
     let Some(sqs) = &config.sqs else {
         return;
     };
+    if is_iot_host(&config.mqtt.host) {
+        let found = "whether another instance takes from it is not known: AWS IoT Core tells \
+                     what it keeps only to who knows the name";
+        report.note(QUEUE, found);
+        return;
+    }
     let base = &config.mqtt.base_topic;
     let link = Link::beside(&config.mqtt, "check").map_err(|fault| fault.to_string());
     let store = link.and_then(|link| store::read_neighbours(&link, base, stop));
