@@ -6,6 +6,8 @@
 
 mod aws_time;
 pub mod backoff;
+
+pub mod budget;
 mod cycle;
 mod discovery;
 mod flat;

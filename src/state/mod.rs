@@ -14,6 +14,7 @@ pub mod health;
 pub mod inventory;
 pub mod measure;
 pub mod model;
+pub mod month;
 pub mod polled;
 pub mod push;
 pub mod reading;
