@@ -5,6 +5,7 @@ pub mod check;
 mod clean;
 mod clock;
 mod listener;
+mod meter_file;
 mod node;
 mod once;
 mod poller;
@@ -33,6 +34,7 @@ use crate::topics::{Names, Topic};
 
 use clock::Clock;
 use listener::Listener;
+use meter_file::MeterFile;
 use poller::Poller;
 use queue::Mailbox;
 use spool::Spool;
@@ -88,6 +90,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     let pushes = sns.is_some() || sqs.is_some();
     let spool = pushes.then(|| Spool::start(&mut threads, &config, &events));
     let spool = spool.transpose()?;
+    let meter_file = MeterFile::start(&mut threads, &config, &events)?;
     let from_broker = events.clone();
     threads.spawn("mqtt", move || {
         runner.run(|news| drop(from_broker.send(Event::Broker(news))));
@@ -107,6 +110,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         broker,
         reader,
         spool,
+        meter_file,
         listener,
         memory_at: None,
     };
@@ -162,6 +166,7 @@ fn settings(config: &Config, agent_id: Option<String>, take_over: bool) -> Setti
         publishes_per_second_max: config.mqtt.max_publishes_per_second,
         monthly_budget_usd: cw.monthly_budget_usd,
         price_per_1000_metrics_usd: cw.price_per_1000_metrics_usd,
+        meter_file: meter_file::read(config),
         needs_clock: needs_clock(config),
         earliest_date: MADE_ON,
         agent_id,
@@ -273,6 +278,7 @@ struct Shell {
     broker: mqtt::Broker,
     reader: SyncSender<StoreRequest>,
     spool: Option<Spool>,
+    meter_file: MeterFile,
     listener: Option<Listener>,
     memory_at: Option<Mono>,
 }
@@ -333,6 +339,7 @@ impl Shell {
                     spool.ask(request);
                 }
             }
+            Effect::KeepMeter(text) => self.meter_file.write(text),
             Effect::Answer { .. } | Effect::Confirm { .. } => {
                 if let Some(listener) = &self.listener {
                     listener.carry_out(effect);

@@ -55,6 +55,7 @@ pub fn once(config: &Config) -> Result<(), Failure> {
                 | Effect::Answer { .. }
                 | Effect::Confirm { .. }
                 | Effect::Spool(_)
+                | Effect::KeepMeter(_)
                 | Effect::Finish(_) => {}
             }
         }

@@ -68,6 +68,7 @@ pub fn settings() -> Settings {
         publishes_per_second_max: 0,
         monthly_budget_usd: 25.0,
         price_per_1000_metrics_usd: 0.01,
+        meter_file: Ok(None),
         needs_clock: true,
         earliest_date: UnixMs(1_795_305_600_000),
         agent_id: Some("a".into()),
@@ -133,6 +134,7 @@ enum Pending {
     Read,
     Spool(SpoolRequest),
     OpenSpool,
+    Kept,
 }
 
 pub struct Rig {
@@ -151,6 +153,8 @@ pub struct Rig {
     /// Topics whose subscription is to be confirmed.
     pub confirming: Vec<String>,
     pub log: Vec<String>,
+    /// What was kept of the meter, and when.
+    pub kept: Vec<(Duration, String)>,
     /// Calls of `handle` because of a deadline.
     pub ticks: u64,
     pub finished: bool,
@@ -198,6 +202,7 @@ impl Rig {
             answers: Vec::new(),
             confirming: Vec::new(),
             log: Vec::new(),
+            kept: Vec::new(),
             ticks: 0,
             finished: false,
             refusal: None,
@@ -298,6 +303,10 @@ impl Rig {
                 Effect::Answer { request, refused } => self.answers.push((request, refused)),
                 Effect::Confirm { topic_arn, .. } => self.confirming.push(topic_arn),
                 Effect::Spool(request) => self.spool_later(request),
+                Effect::KeepMeter(text) => {
+                    self.kept.push((self.now, text));
+                    self.later(Duration::from_millis(20), Pending::Kept);
+                }
                 Effect::Finish(refusal) => {
                     self.finished = true;
                     self.refusal = refusal;
@@ -370,6 +379,7 @@ impl Rig {
                 let store = self.broker.up.then(|| self.broker.store());
                 self.handle(Event::Store(store.ok_or_else(|| "no broker".to_owned())));
             }
+            Pending::Kept => self.handle(Event::MeterKept(Ok(()))),
             Pending::OpenSpool => {
                 let opened = self.spool.open();
                 self.handle(Event::Spool(opened));
