@@ -140,12 +140,12 @@ impl Governor {
 }
 
 /// The interval that a whole month of 30 days begins with under this budget, at the configured
-/// pace; `None` when even the longest does not hold it.
+/// pace, and whether the budget is held.
 pub fn interval_of_a_month(
     budget_usd: f64,
     pace: Pace,
     price_per_1000_metrics_usd: f64,
-) -> Option<Duration> {
+) -> (Duration, bool) {
     let mut governor = Governor::new(budget_usd, pace.metrics_interval, pace.metrics_a_poll > 0);
     let outlook = Outlook {
         rest: super::meter::MONTH,
@@ -153,8 +153,16 @@ pub fn interval_of_a_month(
         price_per_1000_metrics_usd,
         ..Outlook::default()
     };
-    let changes = governor.judge(&outlook).last();
-    (changes != Some(Change::Exceeded)).then_some(governor.interval())
+    let held = governor.judge(&outlook).last() != Some(Change::Exceeded);
+    (governor.interval(), held)
+}
+
+/// An interval for people: `15 min`, `90 s`.
+pub fn words(interval: Duration) -> String {
+    match interval.as_secs() {
+        seconds if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    }
 }
 
 #[cfg(test)]
@@ -296,10 +304,18 @@ mod tests {
     #[test]
     fn a_whole_month_is_told_the_interval_it_begins_with() {
         let pace = outlook(0.0, 0).pace.at(minutes(5));
-        for (budget, wanted) in [(0.0, Some(5)), (9.0, Some(5)), (4.4, Some(10)), (0.7, None)] {
-            let interval = interval_of_a_month(budget, pace, 0.01);
-            assert_eq!(interval, wanted.map(minutes), "{budget}");
+        let cases = [
+            (0.0, 5, true),
+            (9.0, 5, true),
+            (4.4, 10, true),
+            (0.7, 60, false),
+        ];
+        for (budget, interval, held) in cases {
+            let told = interval_of_a_month(budget, pace, 0.01);
+            assert_eq!(told, (minutes(interval), held), "{budget}");
         }
+        assert_eq!(words(minutes(90)), "90 min");
+        assert_eq!(words(Duration::from_secs(90)), "90 s");
     }
 
     /// A month in steps of the interval, as the engine looks at it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::bill::{Bill, Turn};
-use super::budget::{Change, Governor, Outlook};
+use super::budget::{Change, Governor, Outlook, words};
 use super::meter::{self, Meter};
 use super::{Effect, Engine, Now, Settings};
 use crate::state::month::Month;
@@ -39,14 +39,6 @@ impl Spending {
             damage: unread.or(result.err().map(|error| format!("it is damaged: {error}"))),
             planned: false,
         }
-    }
-}
-
-/// For the log: `15 min`, `90 s`.
-fn words(interval: Duration) -> String {
-    match interval.as_secs() {
-        seconds if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
-        seconds => format!("{seconds} s"),
     }
 }
 
