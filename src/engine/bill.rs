@@ -2,8 +2,9 @@
 //!
 //! The file says what the next process begins with, and it is written ahead: while the agent
 //! runs it says what will have been counted an hour from then, at its stop what was counted. So
-//! whoever kills the agent, again and again if he likes, makes it count more than AWS bills (an
-//! hour of it at the most), never less; and nobody has to tell the two kinds of file apart.
+//! whoever kills the agent, again and again if he likes, makes it count more than AWS bills, an
+//! hour of it at the most. It counts less only by what was asked beyond the pace within that hour.
+//! And nobody has to tell the two kinds of file apart.
 //!
 //! A month begins when AWS's clock says so. What was counted in a month that has not begun was
 //! counted by a wrong clock, and belongs to now.
@@ -361,7 +362,7 @@ mod tests {
             if let Some(kept) = bill.keep(at(poll * 300), pace()) {
                 writes += 1;
                 text = kept;
-                assert!(bill.was_kept(true) == false);
+                assert!(!bill.was_kept(true));
             }
             // Killed now.
             let (mut next, result) = Bill::load(Some(&text), at(0));

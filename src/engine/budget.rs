@@ -191,8 +191,9 @@ mod tests {
 
     #[test]
     fn the_interval_is_the_shortest_that_keeps_the_month_within_its_budget() {
-        let cases: [(f64, u64, f64, u32, u64, &[Change]); 14] = [
-            // budget, configured minutes, spent, days to come: minutes, and what is said
+        // Budget, configured minutes, spent, days to come: minutes, and what is said.
+        type Case = (f64, u64, f64, u32, u64, &'static [Change]);
+        let cases: [Case; 14] = [
             (8.8, 5, 0.0, 30, 5, &[]),
             (8.64, 5, 0.0, 30, 10, &[Lengthened(minutes(10))]),
             (4.4, 5, 0.0, 30, 10, &[Lengthened(minutes(10))]),
