@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn the_interval_is_the_shortest_that_keeps_the_month_within_its_budget() {
         // Budget, configured minutes, spent, days to come: minutes, and what is said.
-        type Case = (f64, u64, f64, u32, u64, &'static [Change]);
+        type Case<'a> = (f64, u64, f64, u32, u64, &'a [Change]);
         let cases: [Case; 14] = [
             (8.8, 5, 0.0, 30, 5, &[]),
             (8.64, 5, 0.0, 30, 10, &[Lengthened(minutes(10))]),
