@@ -252,13 +252,17 @@ impl Engine {
                     .alarms
                     .ended(began, now.mono, result.is_ok(), random);
                 self.count_requests(polled.requests);
-                self.polls.forecast.alarm_requests = polled.requests;
+                if result.is_ok() {
+                    self.polls.forecast.alarm_requests = polled.requests;
+                }
                 let result = result.map(|listing| self.take_alarms(now, began, listing));
                 self.note(now, source, result, took);
             }
             Outcome::Series(result) => {
                 self.count_requests(polled.requests);
-                self.polls.forecast.list_requests = polled.requests;
+                if result.is_ok() {
+                    self.polls.forecast.list_requests = polled.requests;
+                }
                 self.add_time(took);
                 self.take_series(now, result);
             }

@@ -16,8 +16,10 @@ pub struct Spending {
     governor: Governor,
     /// Why what the file says could not be taken.
     damage: Option<String>,
-    /// Whether it is known what a poll of metrics asks for.
-    planned: bool,
+    /// Whether nothing is asked of metrics, or it is known what a poll asks for.
+    governs: bool,
+    /// Whether it was told what a month costs.
+    told: bool,
 }
 
 impl Spending {
@@ -37,7 +39,8 @@ impl Spending {
             bill,
             governor: Governor::new(budget, wish.metrics_interval, metrics_wanted),
             damage: unread.or(result.err().map(|error| format!("it is damaged: {error}"))),
-            planned: false,
+            governs: !metrics_wanted,
+            told: false,
         }
     }
 }
@@ -137,13 +140,14 @@ impl Engine {
     /// A first poll of metrics is about to begin, so that it can be told what a month costs
     /// before any is spent on it.
     pub(super) fn plan_spending(&mut self, now: Now) {
-        if self.spending.planned {
+        if self.spending.told {
             return;
         }
         let level = self.settings.wish.level;
         let plans = self.catalogue.plans(&self.inventory, None, level);
         let metrics: usize = plans.map(|(_, series)| series.len()).sum();
-        self.spending.planned = metrics > 0;
+        self.spending.governs = true;
+        self.spending.told = metrics > 0;
         if metrics == 0 {
             return;
         }
@@ -165,7 +169,7 @@ impl Engine {
 
     /// Lengthens or shortens the interval of metrics where the budget wants it, and says so.
     pub(super) fn govern(&mut self, now: Now) {
-        let Some(outlook) = self.outlook(now) else {
+        let Some(outlook) = self.outlook(now).filter(|_| self.spending.governs) else {
             return;
         };
         let before = self.polls.metrics.interval;
