@@ -44,6 +44,7 @@
 //! | `sns-aws` | `agent` | fetches certificates, confirms subscriptions | its channel is dropped; requests in flight are interrupted |
 //! | `sqs` | `agent` | one job of the queue in, one outcome out | its channel is dropped; a long poll is interrupted |
 //! | `spool` | `agent` | keeps messages on disk | its channel is dropped |
+//! | `meter` | `agent` | keeps the month's meter on disk | its channel is dropped, all is written |
 //! | `stop` | `agent` | turns the thrown switch into an event | the switch |
 //! | `signals` | `cli` | SIGTERM and SIGINT throw the switch | its handle is closed |
 //!

@@ -11,6 +11,8 @@ mod support;
 mod apis;
 #[path = "agent/broker.rs"]
 mod broker;
+#[path = "agent/budget.rs"]
+mod budget;
 #[path = "agent/clock.rs"]
 mod clock;
 #[path = "agent/commands.rs"]

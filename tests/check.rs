@@ -126,10 +126,15 @@ fn beside_a_running_agent_it_works_and_disturbs_nothing() {
         let topics = retained(broker.port(), &format!("{PREFIX}agent"));
         (!topics.is_empty()).then_some(())
     });
+    let meter = file.state_dir().join("test/meter.json");
+    let kept = wait_for("the agent's meter", || std::fs::read(&meter).ok());
     let printed = check(&file);
+    let after = std::fs::read(&meter).unwrap();
+    assert_eq!(after, kept, "the meter is the agent's");
     printed.holds(
         "beside",
         &[
+            ("note", "cost", "the agent of this config has spent about $"),
             ("note", "state folder", "an agent runs with"),
             ("note", "owner", "the agent of this config is online"),
             ("ok", "round trip", "given back"),

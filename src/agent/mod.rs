@@ -6,6 +6,7 @@ mod clean;
 mod clock;
 mod ledger;
 mod listener;
+mod meter_file;
 mod node;
 mod once;
 mod poller;
@@ -38,6 +39,7 @@ use crate::topics::{Names, Topic};
 use clock::Clock;
 use ledger::Ledger;
 use listener::Listener;
+use meter_file::MeterFile;
 use poller::Poller;
 use queue::Mailbox;
 use spool::Spool;
@@ -97,6 +99,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     let pushes = sns.is_some() || sqs.is_some();
     let spool = pushes.then(|| Spool::start(&mut threads, &config, &events));
     let spool = spool.transpose()?;
+    let meter_file = MeterFile::start(&mut threads, &config, &events)?;
     let from_broker = events.clone();
     threads.spawn("mqtt", move || {
         runner.run(|news| drop(from_broker.send(Event::Broker(news))));
@@ -115,6 +118,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         reader,
         ledger,
         spool,
+        meter_file,
         listener,
         supervisor,
         poller: poller.clone(),
@@ -192,6 +196,7 @@ fn settings(config: &Config, agent_id: Option<String>, take_over: bool) -> Setti
         publishes_per_second_max: config.mqtt.max_publishes_per_second,
         monthly_budget_usd: cw.monthly_budget_usd,
         price_per_1000_metrics_usd: cw.price_per_1000_metrics_usd,
+        meter_file: meter_file::read(config),
         needs_clock: needs_clock(config),
         earliest_date: MADE_ON,
         agent_id,
@@ -330,6 +335,7 @@ struct Shell {
     /// Where the broker has to be asked by name.
     ledger: Option<Arc<Ledger>>,
     spool: Option<Spool>,
+    meter_file: MeterFile,
     listener: Option<Listener>,
     supervisor: Supervisor,
     /// Tells how far its threads are.
@@ -397,6 +403,7 @@ impl Shell {
                     spool.ask(request);
                 }
             }
+            Effect::KeepMeter(text) => self.meter_file.write(text),
             Effect::Answer { .. } | Effect::Confirm { .. } => {
                 if let Some(listener) = &self.listener {
                     listener.carry_out(effect);

@@ -56,6 +56,7 @@ pub fn once(config: &Config) -> Result<(), Failure> {
                 | Effect::Confirm { .. }
                 | Effect::Spool(_)
                 | Effect::Notify(_)
+                | Effect::KeepMeter(_)
                 | Effect::Finish(_) => {}
             }
         }

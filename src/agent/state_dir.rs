@@ -93,18 +93,24 @@ fn agent_id(file: &Path) -> Result<String, Failure> {
         return Ok(known);
     }
     let made = format!("{:016x}", fastrand::u64(..));
-    // Written beside and renamed, so that a power cut leaves the old file or the new one.
-    let beside = file.with_extension("new");
-    let write = || -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut out = options.open(&beside)?;
-        writeln!(out, "{made}")?;
-        out.sync_data()?;
-        fs::rename(&beside, file)
-    };
-    write().map_err(|error| unwritable(file, &error))?;
+    replace(file, &made).map_err(|error| unwritable(file, &error))?;
     Ok(made)
+}
+
+/// Makes this line what the file says. It is written beside and renamed, so that a power cut
+/// leaves the old file or the new one.
+///
+/// # Errors
+///
+/// Those of the system; then the old file is as it was.
+pub fn replace(file: &Path, line: &str) -> io::Result<()> {
+    let beside = file.with_extension("new");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut out = options.open(&beside)?;
+    writeln!(out, "{line}")?;
+    out.sync_data()?;
+    fs::rename(&beside, file)
 }
 
 fn well_formed(text: String) -> Option<String> {

@@ -33,6 +33,11 @@ impl AwsTime {
         }
     }
 
+    /// AWS's time, where an answer has told it.
+    pub fn known(&self, now: Now) -> Option<UnixMs> {
+        self.learned.map(|_| self.at(now))
+    }
+
     /// AWS's time; our wall clock's until an answer told better.
     pub fn at(&self, now: Now) -> UnixMs {
         self.learned.map_or(now.wall, |learned| {

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::meter::LIST_INTERVAL;
+use super::meter::{LIST_INTERVAL, Meter};
 use super::{Effect, Engine, Job, Now, Question};
 use crate::state::answer::{Answer, Due};
 use crate::state::catalogue::Series;
@@ -163,6 +163,7 @@ impl Engine {
     }
 
     fn ask_next(&mut self, now: Now) {
+        self.plan_spending(now);
         let aws_now = self.aws_now(now);
         let Some(cycle) = &mut self.polls.cycle else {
             return;
@@ -187,7 +188,11 @@ impl Engine {
         cycle.rest = cut(&mut series);
         cycle.metrics += series.len() as u64;
         cycle.phase = Phase::Waiting;
-        self.meter.metrics += series.len() as u64;
+        let metrics = series.len() as u64;
+        self.count(Meter {
+            metrics,
+            ..Meter::default()
+        });
         let newest = tracks::newest_settled(aws_now, self.settings.wish.settle);
         let first = self
             .tracks

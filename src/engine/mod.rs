@@ -6,6 +6,8 @@
 
 mod aws_time;
 pub mod backoff;
+pub mod bill;
+pub mod budget;
 mod cycle;
 mod daybook;
 mod discovery;
@@ -21,6 +23,7 @@ pub mod push;
 pub mod queueing;
 pub mod service;
 pub mod settings;
+mod spending;
 pub mod spooling;
 mod stop;
 #[cfg(test)]
@@ -48,7 +51,6 @@ use crate::state::wish::MetricsLevel;
 use crate::topics::Names;
 
 use aws_time::AwsTime;
-use meter::Meter;
 use outbox::{Once, Outbox, Token};
 use ownership::{Ownership, Store};
 use polls::Polls;
@@ -56,6 +58,7 @@ use push::{ConfirmToken, Push, Pushes};
 use queueing::{QueueEnd, QueueJob};
 use service::{Bulletin, Service};
 pub use settings::{HomeAssistant, Settings};
+use spending::Spending;
 use spooling::{SpoolEvent, SpoolRequest};
 use watch::{Progress, Watch};
 
@@ -222,6 +225,8 @@ pub enum Event {
     },
     /// News of the spool.
     Spool(SpoolEvent),
+    /// What came of [`Effect::KeepMeter`].
+    MeterKept(Result<(), String>),
     /// The listener works, or it does not.
     Listener(Result<(), Fault>),
     /// The watchdog is to be fed, where all is well: what the pollers have sent so far.
@@ -274,6 +279,9 @@ pub enum Effect {
     Spool(SpoolRequest),
     /// Tell the service manager.
     Notify(Bulletin),
+    /// Keep the meter for the next start, in place of what was kept before. Answered by
+    /// [`Event::MeterKept`].
+    KeepMeter(String),
     /// Tell the log.
     Log(log::Level, String),
     /// All is said: end the session and the process. With a reason, it failed.
@@ -291,7 +299,7 @@ pub struct Engine {
     tracks: Tracks,
     alarms: Alarms,
     polls: Polls,
-    meter: Meter,
+    spending: Spending,
     outbox: Outbox,
     /// What is told once and waits for room, with its numbers.
     happenings: VecDeque<(u64, Once)>,
@@ -325,7 +333,7 @@ impl Engine {
             tracks: Tracks::default(),
             alarms: Alarms::default(),
             polls: Polls::new(&settings, now),
-            meter: Meter::default(),
+            spending: Spending::new(&settings, now),
             outbox: Outbox::default(),
             happenings: VecDeque::new(),
             pushes: Pushes::new(&settings),
@@ -354,6 +362,7 @@ impl Engine {
             Event::Started => {
                 self.began = now.mono;
                 self.begin_view(now);
+                self.begin_spending();
                 self.read_store();
             }
             Event::Tick { memory_bytes } => self.memory_bytes = memory_bytes.or(self.memory_bytes),
@@ -368,11 +377,13 @@ impl Engine {
                 result,
             } => self.confirmed(now, message_id, topic_arn, result),
             Event::Spool(event) => self.spool_event(now, event),
+            Event::MeterKept(result) => self.meter_kept(result),
             Event::Listener(result) => self.listener(now, result),
             Event::Pulse(progress) => self.pulse(now, progress),
             Event::Stop => self.stop(now),
         }
         self.advance_polls(now);
+        self.advance_spending(now);
         self.review(now);
         self.advance_homes(now);
         self.advance_ownership(now);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::cycle::{Batch, Cycle};
 use super::media::Media;
-use super::meter::LIST_INTERVAL;
+use super::meter::Meter;
 use super::queueing::LONG_POLL;
 use super::timer::Timer;
 use super::{Effect, Engine, Job, Now, Outcome, Polled, Settings};
@@ -66,8 +66,6 @@ impl Polls {
             listens: settings.listens,
             queue: settings.queue_url.is_some(),
             forecast: super::meter::Pace {
-                metrics_interval: wish.metrics_interval,
-                list_interval: LIST_INTERVAL.max(wish.metrics_interval),
                 alarms_interval: settings.alarms_interval,
                 queue_interval: if settings.queue_url.is_some() {
                     LONG_POLL
@@ -75,7 +73,8 @@ impl Polls {
                     Duration::ZERO
                 },
                 ..Default::default()
-            },
+            }
+            .at(wish.metrics_interval),
         }
     }
 
@@ -102,9 +101,10 @@ impl Polls {
         }
     }
 
+    /// How long an answer of this source is expected to last.
     pub(super) fn interval(&self, source: Source) -> Duration {
         match source {
-            Source::Metrics => self.metrics.interval,
+            Source::Metrics => self.metrics.patience,
             Source::Alarms => self.alarms.interval,
             Source::Sqs => LONG_POLL,
             _ => self.media.interval(),
@@ -142,6 +142,12 @@ impl Polls {
         if !self.metrics.busy {
             self.metrics.due = self.metrics.due.map(|due| due.min(now));
         }
+    }
+
+    /// Metrics are asked at another interval from now on.
+    pub(super) fn pace_metrics(&mut self, interval: Duration, now: Mono) {
+        self.metrics.pace(interval, now);
+        self.forecast = self.forecast.at(interval);
     }
 
     /// Forgets points that did not go out; the next poll asks for them again.
@@ -247,14 +253,18 @@ impl Engine {
                 self.polls
                     .alarms
                     .ended(began, now.mono, result.is_ok(), random);
-                self.meter.requests += polled.requests;
-                self.polls.forecast.alarm_requests = polled.requests;
+                self.count_requests(polled.requests);
+                if result.is_ok() {
+                    self.polls.forecast.alarm_requests = polled.requests;
+                }
                 let result = result.map(|listing| self.take_alarms(now, began, listing));
                 self.note(now, source, result, took);
             }
             Outcome::Series(result) => {
-                self.meter.requests += polled.requests;
-                self.polls.forecast.list_requests = polled.requests;
+                self.count_requests(polled.requests);
+                if result.is_ok() {
+                    self.polls.forecast.list_requests = polled.requests;
+                }
                 self.add_time(took);
                 self.take_series(now, result);
             }
@@ -266,10 +276,20 @@ impl Engine {
                 }
             }
             Outcome::Queue(end) => {
-                self.meter.queue_requests += polled.requests;
+                self.count(Meter {
+                    queue_requests: polled.requests,
+                    ..Meter::default()
+                });
                 self.queue_told(now, end, took);
             }
         }
+    }
+
+    fn count_requests(&mut self, requests: u64) {
+        self.count(Meter {
+            requests,
+            ..Meter::default()
+        });
     }
 
     /// Keeps the source's status and tells what is news.
@@ -352,7 +372,7 @@ impl Engine {
     pub(super) fn pace(&self, now: Now) -> Pace {
         Pace {
             now: self.aws_now(now),
-            interval: self.polls.metrics.interval,
+            interval: self.polls.interval(Source::Metrics),
             lost_after_minutes: self.lost_after_minutes(),
         }
     }

@@ -44,6 +44,8 @@ pub struct Settings {
     pub monthly_budget_usd: f64,
     /// What AWS takes for a thousand metrics.
     pub price_per_1000_metrics_usd: f64,
+    /// What was kept of the meter by an earlier process, or why that cannot be read.
+    pub meter_file: Result<Option<String>, String>,
     /// Whether AWS is reached by TLS, which needs a clock that is not before `earliest_date`.
     pub needs_clock: bool,
     /// No honest clock shows an earlier date: when this version was made.

@@ -57,6 +57,7 @@ impl Engine {
         stopping.finished = true;
         stopping.give_up_at = Mono(Duration::MAX);
         let refusal = stopping.refusal.take();
+        self.keep_meter_last();
         self.effects.push(Effect::Finish(refusal));
     }
 }

@@ -15,6 +15,8 @@ const WAKE_INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timer {
     pub(super) interval: Duration,
+    /// So long a good answer lasts: the longest interval since the last one.
+    pub(super) patience: Duration,
     /// When it is due; `None` when it is switched off.
     pub(super) due: Option<Mono>,
     pub(super) busy: bool,
@@ -32,6 +34,7 @@ impl Timer {
     pub(super) fn new(wanted: bool, interval: Duration, now: Mono) -> Timer {
         Timer {
             interval,
+            patience: interval,
             due: wanted.then_some(now),
             busy: false,
             failures: 0,
@@ -71,6 +74,21 @@ impl Timer {
         self.due = self.due.map(|due| due.max(at));
     }
 
+    /// Another interval from now on. What is due after a good poll moves in proportion, so that
+    /// the phase of its own stays.
+    pub(super) fn pace(&mut self, interval: Duration, now: Mono) {
+        let before = std::mem::replace(&mut self.interval, interval);
+        self.patience = self.patience.max(interval);
+        let Some((due, good_from)) = self.next().zip(self.good_from) else {
+            return;
+        };
+        if self.failures == 0 && !before.is_zero() {
+            let factor = interval.as_secs_f64() / before.as_secs_f64();
+            let wait = due.since(good_from).mul_f64(factor);
+            self.due = Some(good_from.after(wait).max(now));
+        }
+    }
+
     /// When the next poll is due, where none is under way.
     pub(super) fn next(&self) -> Option<Mono> {
         self.due.filter(|_| !self.busy)
@@ -84,7 +102,10 @@ impl Timer {
     pub(super) fn ended(&mut self, began: Mono, now: Mono, good: bool, random: f64) {
         self.busy = false;
         self.asked = true;
-        self.good_from = if good { Some(began) } else { self.good_from };
+        if good {
+            self.good_from = Some(began);
+            self.patience = self.interval;
+        }
         self.failures = if good { 0 } else { self.failures + 1 };
         let wait = match (good, self.phased) {
             (false, _) => {

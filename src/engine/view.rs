@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::meter;
 use super::{Engine, Now};
 use crate::state::alarms::AlarmChange;
 use crate::state::fault::Fault;
@@ -104,6 +103,7 @@ impl Engine {
         if due {
             self.told.next_review = Some(now.mono.after(REVIEW_INTERVAL));
             let pace = self.pace(now);
+            self.govern(now);
             for resource in self.tracks.review(pace) {
                 self.outbox.touch(Topic::Metrics(resource));
             }
@@ -310,7 +310,13 @@ impl Engine {
     }
 
     fn render_agent(&self) -> String {
-        let (health, reasons) = self.agent_health();
+        let (mut health, mut reasons) = self.agent_health();
+        if let Some(reason) = self.over_budget() {
+            reasons.push(reason);
+            if health == AgentHealth::Ok {
+                health = AgentHealth::Degraded;
+            }
+        }
         report::agent(&report::Agent {
             version: self.settings.version,
             started_at: self.started_at,
@@ -379,15 +385,16 @@ impl Engine {
 
     fn render_stats(&self, now: Now) -> String {
         let price = self.settings.price_per_1000_metrics_usd;
+        let counted = self.spending.bill.counted();
         report::stats(&report::Stats {
             sources: &self.told.sources,
             series: (self.catalogue.matched, self.catalogue.unmatched),
             pushed: self.pushed_counts(),
-            metrics_billed: self.meter.metrics,
-            cost_usd: self.meter.usd(price),
-            forecast_usd: meter::forecast_usd(self.polls.forecast, price),
+            metrics_billed: counted.metrics,
+            cost_usd: counted.usd(price),
+            forecast_usd: self.forecast_usd(now),
             budget_usd: self.settings.monthly_budget_usd,
-            interval_seconds: self.polls.interval(Source::Metrics).as_secs(),
+            interval_seconds: self.polls.metrics.interval.as_secs(),
             memory_bytes: self.memory_bytes,
             publishes: self.broker.acknowledged,
             updated_at: now.wall,
@@ -437,11 +444,19 @@ impl Engine {
         }
         self.told.refreshed = Some(now.mono);
         let metrics = allowed(self.told.refreshed_metrics, REFRESH_METRICS_INTERVAL);
-        if metrics {
+        let affordable = self.budget_allows_a_poll(now);
+        if metrics && affordable {
             self.told.refreshed_metrics = Some(now.mono);
         }
-        self.log(log::Level::Info, "a refresh was asked for");
-        self.polls.hasten(now.mono, metrics);
+        let without = match affordable {
+            true => "",
+            false => "; metrics keep their time, since monthly_budget_usd allows no other poll",
+        };
+        self.log(
+            log::Level::Info,
+            format!("a refresh was asked for{without}"),
+        );
+        self.polls.hasten(now.mono, metrics && affordable);
     }
 
     pub(super) fn tell_alarms(&mut self, now: Now, changes: &[AlarmChange]) {

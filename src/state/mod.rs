@@ -15,6 +15,7 @@ pub mod inventory;
 pub mod logbook;
 pub mod measure;
 pub mod model;
+pub mod month;
 pub mod polled;
 pub mod push;
 pub mod reading;

@@ -143,11 +143,11 @@ pub struct Stats<'a> {
     pub series: (usize, usize),
     /// What was pushed, by the way it came.
     pub pushed: &'a BTreeMap<Via, Counts>,
-    /// Metrics that AWS bills, since the process started.
+    /// Metrics that AWS bills, of this month.
     pub metrics_billed: u64,
     /// What they and the other billed calls cost.
     pub cost_usd: f64,
-    /// What a month costs at this pace.
+    /// What this month comes to at this pace.
     pub forecast_usd: f64,
     /// The limit.
     pub budget_usd: f64,

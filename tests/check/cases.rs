@@ -250,11 +250,24 @@ fn of_the_picture() -> Vec<Case> {
         },
         Case {
             name: "over the budget",
-            config: |config| config.set("cloudwatch.monthly_budget_usd", "1"),
+            config: |config| {
+                let config = config.text("cloudwatch.alarms_interval", "60s");
+                config.set("cloudwatch.monthly_budget_usd", "1")
+            },
             lines: &[(
                 "warn",
                 "cost",
-                "over monthly_budget_usd = 1 - lengthen [cloudwatch] interval",
+                "over monthly_budget_usd = 1: the agent asks every",
+            )],
+            ..Case::default()
+        },
+        Case {
+            name: "far over the budget",
+            config: |config| config.set("cloudwatch.monthly_budget_usd", "0.01"),
+            lines: &[(
+                "warn",
+                "cost",
+                "over monthly_budget_usd = 0.01: and every 60 min about $",
             )],
             ..Case::default()
         },

@@ -339,6 +339,10 @@ impl<W: Write> Asking<'_, W> {
         if inventory.listings() > 0 {
             cost::month(self.report, self.config, inventory, catalogue, *pages);
         }
+        let clock = &self.poller.aws_clock;
+        if clock.learned() {
+            cost::so_far(self.report, self.config, clock.now());
+        }
         cost::of_this_check(self.report, &picture.meter, config);
     }
 }

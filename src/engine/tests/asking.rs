@@ -265,7 +265,7 @@ fn the_list_of_series_is_read_every_ten_minutes_and_when_the_inventory_changed()
 }
 
 #[test]
-fn the_meter_counts_what_is_billed_and_the_forecast_is_this_pace_for_a_month() {
+fn the_meter_counts_what_is_billed_and_the_forecast_is_this_pace_for_the_rest_of_the_month() {
     let mut rig = at_level(full("c1", 2), Standard);
     rig.to(86_400);
     let metrics: usize = rig
@@ -282,9 +282,11 @@ fn the_meter_counts_what_is_billed_and_the_forecast_is_this_pace_for_a_month() {
         (cost["usd"].as_f64().unwrap() - usd).abs() < 1e-3,
         "{cost} {usd}"
     );
-    let month = 30.0 * 86_400.0;
-    let a_month = 13.0 * month / 300.0 + month / 600.0 + month / 60.0;
+    // From 23 November 10:00 on.
+    let rest = (7.0 * 24.0 + 14.0) * 3600.0;
+    let to_come = 13.0 * rest / 300.0 + rest / 600.0 + rest / 60.0;
     let forecast = cost["forecast_usd"].as_f64().unwrap();
-    assert!((forecast - a_month / 100_000.0).abs() < 1e-3, "{forecast}");
+    let wanted = usd + to_come / 100_000.0;
+    assert!((forecast - wanted).abs() < 1e-3, "{forecast} {wanted}");
     assert_eq!(cost["effective_interval_seconds"], 300);
 }

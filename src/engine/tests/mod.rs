@@ -3,6 +3,7 @@
 mod alarms;
 mod apis;
 mod asking;
+mod budget;
 mod cloud;
 mod discovery;
 mod flat;

@@ -69,6 +69,7 @@ pub fn settings() -> Settings {
         publishes_per_second_max: 0,
         monthly_budget_usd: 25.0,
         price_per_1000_metrics_usd: 0.01,
+        meter_file: Ok(None),
         needs_clock: true,
         earliest_date: UnixMs(1_795_305_600_000),
         agent_id: Some("a".into()),
@@ -137,6 +138,7 @@ enum Pending {
     Read,
     Spool(SpoolRequest),
     OpenSpool,
+    Kept,
 }
 
 pub struct Rig {
@@ -157,6 +159,8 @@ pub struct Rig {
     pub log: Vec<String>,
     /// What the service manager was told.
     pub bulletins: Vec<Bulletin>,
+    /// What was kept of the meter, and when.
+    pub kept: Vec<(Duration, String)>,
     /// Calls of `handle` because of a deadline.
     pub ticks: u64,
     pub finished: bool,
@@ -206,6 +210,7 @@ impl Rig {
             confirming: Vec::new(),
             log: Vec::new(),
             bulletins: Vec::new(),
+            kept: Vec::new(),
             ticks: 0,
             finished: false,
             refusal: None,
@@ -307,6 +312,10 @@ impl Rig {
                 Effect::Answer { request, refused } => self.answers.push((request, refused)),
                 Effect::Confirm { topic_arn, .. } => self.confirming.push(topic_arn),
                 Effect::Spool(request) => self.spool_later(request),
+                Effect::KeepMeter(text) => {
+                    self.kept.push((self.now, text));
+                    self.later(Duration::from_millis(20), Pending::Kept);
+                }
                 Effect::Finish(refusal) => {
                     self.finished = true;
                     self.refusal = refusal;
@@ -380,6 +389,7 @@ impl Rig {
                 let store = self.broker.up.then(|| self.broker.store());
                 self.handle(Event::Store(store.ok_or_else(|| "no broker".to_owned())));
             }
+            Pending::Kept => self.handle(Event::MeterKept(Ok(()))),
             Pending::OpenSpool => {
                 let opened = self.spool.open();
                 self.handle(Event::Spool(opened));
