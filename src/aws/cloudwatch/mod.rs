@@ -17,8 +17,8 @@ use crate::state::polled::{Dimension, ListedMetric};
 mod alarms;
 mod metric_data;
 
-pub use alarms::describe_alarms;
-pub use metric_data::{QUERIES_MAX, metric_data};
+pub use alarms::{describe_alarms, read_alarms};
+pub use metric_data::{Columns, QUERIES_MAX, metric_data};
 
 /// Where MediaPackage v1 and v2 put their metrics.
 const NAMESPACE: &str = "AWS/MediaPackage";
@@ -100,7 +100,12 @@ pub fn list_metrics(
     Ok(listed)
 }
 
-fn read_metrics(
+/// Reads one page of `ListMetrics`: its metrics, and the token of the next.
+///
+/// # Errors
+///
+/// [`FaultKind::Answer`] when it is no such page.
+pub fn read_metrics(
     operation: &str,
     body: &[u8],
 ) -> Result<(Vec<ListedMetric>, Option<String>), Fault> {
