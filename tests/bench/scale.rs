@@ -43,7 +43,7 @@ use scene::Scene;
 use stage::{Scale, Script, Stage, Who, wait};
 use table::Table;
 
-const SCALES: [Scale; 3] = [scale(10, 1, 30), scale(100, 2, 20), scale(1000, 12, 8)];
+const SCALES: [Scale; 3] = [scale(10, 1, 30), scale(100, 2, 20), scale(1000, 10, 6)];
 /// The script stands beside the agent that came before it.
 const BOTH: [Who; 2] = [Who::Agent, Who::Script];
 /// Cycles that pass before the steady ones: everything is published, and buffers have grown.

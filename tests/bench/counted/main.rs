@@ -43,19 +43,19 @@ const WORKLOADS: [Workload; 4] = [
         name: "poll_unchanged",
         record: |rounds| polls::record(&polls::UNCHANGED, rounds),
         run: |tape, rounds| polls::run(&polls::UNCHANGED, tape, rounds),
-        rounds: [3, 6],
+        rounds: [2, 4],
     },
     Workload {
         name: "poll_5_percent_changed",
         record: |rounds| polls::record(&polls::CHANGED, rounds),
         run: |tape, rounds| polls::run(&polls::CHANGED, tape, rounds),
-        rounds: [3, 6],
+        rounds: [2, 4],
     },
     Workload {
         name: "poll_new_minute",
         record: |rounds| polls::record(&polls::NEW_MINUTE, rounds),
         run: |tape, rounds| polls::run(&polls::NEW_MINUTE, tape, rounds),
-        rounds: [3, 6],
+        rounds: [2, 4],
     },
     Workload {
         name: "sns_1000_messages_verified",
