@@ -1,7 +1,7 @@
 //! The least of MQTT 3.1.1: subscribers that note when messages came, and a publisher that sends
 //! as fast as it is acknowledged. None costs much beside what is measured.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -65,13 +65,14 @@ impl Ear {
 }
 
 /// What came on all topics, and when.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Heard {
     pub messages: u64,
     pub first: Option<Instant>,
     /// The first one that tells of a channel.
     pub channel: Option<Instant>,
-    pub last: Option<Instant>,
+    /// Every topic.
+    pub topics: HashSet<String>,
 }
 
 /// Counts everything that is published. It ends with its broker's process.
@@ -87,19 +88,20 @@ impl Counter {
             activity.note(at);
             heard.messages += 1;
             heard.first.get_or_insert(at);
-            heard.last = Some(at);
-            if heard.channel.is_none() && topic(body).contains("/channel/") {
+            let topic = topic(body);
+            if heard.channel.is_none() && topic.contains("/channel/") {
                 heard.channel = Some(at);
+            }
+            if !heard.topics.contains(topic) {
+                heard.topics.insert(topic.to_owned());
             }
         });
         Counter(heard)
     }
 
-    pub fn heard(&self) -> Heard {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// Looks at what came so far.
+    pub fn look<T>(&self, look: impl FnOnce(&Heard) -> T) -> T {
+        look(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -47,7 +47,7 @@ const SCALES: [Scale; 3] = [scale(10, 1, 30), scale(100, 2, 20), scale(1000, 10,
 /// The script stands beside the agent that came before it.
 const BOTH: [Who; 2] = [Who::Agent, Who::Script];
 /// Cycles that pass before the steady ones: everything is published, and buffers have grown.
-const WARM_CYCLES: usize = 3;
+const WARM_CYCLES: usize = 2;
 /// Starts of each, of which the median counts.
 const STARTS: usize = 9;
 
@@ -89,10 +89,7 @@ fn starts(table: &mut Table, who: Who) {
     for _ in 0..STARTS {
         let stage = Stage::new(&SCALES[0]);
         let running = stage.start(who);
-        let (first, channel) = wait("the first channel", || {
-            let heard = stage.heard();
-            heard.first.zip(heard.channel)
-        });
+        let (first, channel) = wait("the first channel", || stage.firsts());
         firsts.push(first - running.began);
         channels.push(channel - running.began);
         running.stop();
@@ -110,14 +107,14 @@ fn cycles(table: &mut Table, scale: &Scale, who: Who) {
     let stage = Stage::new(scale);
     let running = stage.start(who);
     let process = &running.process;
-    let (_, heard) = stage.wait_for_cycle(2);
-    let last = heard.last.unwrap();
-    table.time("first cycle, wall", who, last - running.began);
+    stage.wait_for_picture(who);
+    table.time("first cycle, wall", who, running.began.elapsed());
     table.time("first cycle, CPU", who, process.cpu());
 
-    let (before, heard_before) = stage.wait_for_cycle(1 + WARM_CYCLES);
-    let (cpu, busy) = (process.cpu(), stage.busy());
-    let (after, heard) = stage.wait_for_cycle(1 + WARM_CYCLES + scale.cycles);
+    let warm = stage.tally().cycles + WARM_CYCLES;
+    let before = stage.wait_for_cycle(warm);
+    let (cpu, busy, published) = (process.cpu(), stage.busy(), stage.published());
+    let after = stage.wait_for_cycle(warm + scale.cycles);
     let (cpu, busy) = (process.cpu() - cpu, stage.busy() - busy);
     let count = scale.cycles as u32;
     let each = |before: u64, after: u64| (after - before).div_ceil(u64::from(count));
@@ -139,7 +136,7 @@ fn cycles(table: &mut Table, scale: &Scale, who: Who) {
     table.count(
         "publications a cycle",
         who,
-        each(heard_before.messages, heard.messages),
+        each(published, stage.published()),
     );
     running.stop();
 }

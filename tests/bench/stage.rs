@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::activity::Activity;
-use crate::broker::{Counter, Heard};
+use crate::broker::Counter;
 use crate::figures::Process;
 use crate::harness::Agent;
 use crate::region::{Alarm, KEY, World};
@@ -85,6 +85,7 @@ pub struct Stage {
     counter: Counter,
     activity: Activity,
     config: ConfigFile,
+    channels: usize,
     interval: Duration,
 }
 
@@ -122,6 +123,7 @@ impl Stage {
             replay,
             broker,
             config,
+            channels: scale.channels,
             interval: scale.interval,
         }
     }
@@ -149,8 +151,28 @@ impl Stage {
         }
     }
 
-    pub fn heard(&self) -> Heard {
-        self.counter.heard()
+    /// What was published first, and the first that tells of a channel.
+    pub fn firsts(&self) -> Option<(Instant, Instant)> {
+        self.counter.look(|heard| heard.first.zip(heard.channel))
+    }
+
+    pub fn published(&self) -> u64 {
+        self.counter.look(|heard| heard.messages)
+    }
+
+    /// Waits until everything has been told of every channel, endpoint and alarm.
+    pub fn wait_for_picture(&self, who: Who) {
+        let channels = self.channels;
+        // Both have a topic for each and one for its metrics; the agent points and health, too.
+        let of_channel = match who {
+            Who::Agent => 4 + 3 * ENDPOINTS_A_CHANNEL,
+            Who::Script => 2 + 2 * ENDPOINTS_A_CHANNEL,
+        };
+        let wanted = channels * of_channel + channels * ALARMS / 10;
+        wait("all topics", || {
+            let there = self.counter.look(|heard| heard.topics.len());
+            (there >= wanted).then_some(())
+        });
     }
 
     /// For how long the program was seen at work.
@@ -162,15 +184,15 @@ impl Stage {
         self.replay.tally()
     }
 
-    /// Waits until this cycle begins: what was asked and heard until then. The first is 1.
+    /// Waits until this cycle begins: what was asked until then. The first is 1.
     ///
     /// # Panics
     ///
     /// When it never does.
-    pub fn wait_for_cycle(&self, number: usize) -> (Tally, Heard) {
+    pub fn wait_for_cycle(&self, number: usize) -> Tally {
         wait(&format!("cycle {number}"), || {
             let tally = self.tally();
-            (tally.cycles.len() >= number).then(|| (tally, self.heard()))
+            (tally.cycles >= number).then_some(tally)
         })
     }
 }
