@@ -2,7 +2,7 @@
 //! same region and a broker, everything on loopback, one after the other.
 //!
 //! ```text
-//! tests/bench/run              # all of it, about six minutes
+//! tests/bench/run              # all of it, about ten minutes
 //! tests/bench/run 100          # regions of 100 channels only
 //! ```
 //!
