@@ -368,15 +368,13 @@ fn add_v2(c: usize, listing: &mut polled::Inventory, rows: &mut Vec<ListedMetric
         ..channel_of(&id, &inputs)
     });
     let of_channel = [("Channel", "c"), ("ChannelGroup", group.as_str())];
-    let with = |more: &[(&'static str, &str)]| -> Vec<(String, String)> {
+    let with = |more: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
         let all = of_channel.iter().chain(more);
-        all.map(|(n, v)| (n.to_string(), v.to_string())).collect()
+        all.map(|(n, v)| (*n, v.to_string())).collect()
     };
-    let mut list = |name: &str, dimensions: Vec<(String, String)>| {
-        rows.push(ListedMetric {
-            name: name.to_owned(),
-            dimensions,
-        });
+    let mut list = |name: &str, dimensions: Vec<(&'static str, String)>| {
+        let pairs: Vec<_> = dimensions.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        rows.push(row(name, &pairs));
     };
     let tracks = ["Audio", "Subtitle", "Video"];
     let mut places: Vec<Vec<(&str, &str)>> = vec![Vec::new()];
@@ -429,11 +427,7 @@ fn add_v2(c: usize, listing: &mut polled::Inventory, rows: &mut Vec<ListedMetric
 }
 
 fn row(name: &str, dimensions: &[(&str, &str)]) -> ListedMetric {
-    let pair = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
-    ListedMetric {
-        name: name.to_owned(),
-        dimensions: dimensions.iter().map(pair).collect(),
-    }
+    ListedMetric::new(name, &mut dimensions.to_vec()).unwrap()
 }
 
 fn egress_rows(of: &[(&str, &str)]) -> Vec<ListedMetric> {

@@ -418,7 +418,9 @@ impl Service {
 
     fn read_body(&self, call: &Call, body: &mut Body) -> Result<Vec<u8>, Failure> {
         let limit = self.limits(call).body_bytes_max;
-        let mut bytes = Vec::new();
+        // As it is announced, so that it need not grow; what it is not is found out below.
+        let announced = body.content_length().unwrap_or_default().min(limit);
+        let mut bytes = Vec::with_capacity(usize::try_from(announced).unwrap_or_default());
         let read = body.as_reader().take(limit + 1).read_to_end(&mut bytes);
         read.map_err(|error: io::Error| self.broken(call, ureq::Error::from(error)))?;
         if bytes.len() as u64 > limit {

@@ -136,7 +136,12 @@ struct RawPackage {
     hls_manifests: Option<Vec<RawIdAndUrl>>,
 }
 
-fn read_channels(operation: &str, body: &[u8]) -> Result<PageOf<Channel>, Fault> {
+/// Reads one page of `ListChannels`.
+///
+/// # Errors
+///
+/// A [`Fault`] when it is no such page.
+pub fn read_channels(operation: &str, body: &[u8]) -> Result<PageOf<Channel>, Fault> {
     let page: ChannelsPage = parse_json(operation, body)?;
     let channel = |raw: RawChannel| {
         let id = named(operation, raw.id.as_deref())?;
@@ -169,7 +174,12 @@ fn channel(id: Id, raw: RawChannel) -> Channel {
     }
 }
 
-fn read_endpoints(operation: &str, body: &[u8]) -> Result<PageOf<Endpoint>, Fault> {
+/// Reads one page of `ListOriginEndpoints`.
+///
+/// # Errors
+///
+/// As [`read_channels`].
+pub fn read_endpoints(operation: &str, body: &[u8]) -> Result<PageOf<Endpoint>, Fault> {
     let page: EndpointsPage = parse_json(operation, body)?;
     let endpoint = |raw: RawEndpoint| {
         let id = named(operation, raw.id.as_deref())?;

@@ -22,6 +22,9 @@ use crate::topics::Topic;
 const LIST: &str = "metrics: the list of series";
 /// What `GetMetricData` takes at once.
 const QUERIES_A_REQUEST_MAX: usize = 500;
+/// Minutes of all series that are asked for at once, as long as that is a channel or more: the
+/// first poll and one after an outage look back for hours, and shall not take much memory.
+const POINTS_A_REQUEST_MAX: i64 = 20_000;
 
 /// A metric poll under way: it asks one batch after the other.
 #[derive(Clone, Debug)]
@@ -165,6 +168,8 @@ impl Engine {
     fn ask_next(&mut self, now: Now) {
         self.plan_spending(now);
         let aws_now = self.aws_now(now);
+        let newest = tracks::newest_settled(aws_now, self.settings.wish.settle);
+        let end = aws_now.minute().plus(1);
         let Some(cycle) = &mut self.polls.cycle else {
             return;
         };
@@ -173,8 +178,11 @@ impl Engine {
             let after = cycle.after.clone();
             let level = self.settings.wish.level;
             let plans = self.catalogue.plans(&self.inventory, after.as_ref(), level);
+            let mut first = newest;
             for (resource, plan) in plans {
-                if !series.is_empty() && series.len() + plan.len() > QUERIES_A_REQUEST_MAX {
+                let asked = plan.iter().map(|s| &s.resource);
+                first = first.min(self.tracks.first_to_ask(asked, newest));
+                if !series.is_empty() && !fits(series.len() + plan.len(), end.0 - first.0) {
                     break;
                 }
                 cycle.after = Some(resource);
@@ -193,11 +201,9 @@ impl Engine {
             metrics,
             ..Meter::default()
         });
-        let newest = tracks::newest_settled(aws_now, self.settings.wish.settle);
         let first = self
             .tracks
             .first_to_ask(series.iter().map(|s| &s.resource), newest);
-        let end = aws_now.minute().plus(1);
         let question = Question {
             series,
             first,
@@ -296,6 +302,11 @@ impl Engine {
         });
         self.set_phase(Phase::Draining(resources));
     }
+}
+
+/// Whether one request takes so many series over so many minutes.
+fn fits(series: usize, minutes: i64) -> bool {
+    series <= QUERIES_A_REQUEST_MAX && series as i64 * minutes <= POINTS_A_REQUEST_MAX
 }
 
 /// Cuts off what one request does not take: endpoints of a channel that has very many.

@@ -144,13 +144,35 @@ pub struct Vod {
 /// A name and value that tell one CloudWatch series from another.
 pub type Dimension = (String, String);
 
-/// One row of `ListMetrics`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ListedMetric {
+/// One row of `ListMetrics`. A region has tens of thousands, so each is one text: its name, then
+/// names and values of its dimensions, with [`BREAK`] between them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListedMetric(Box<str>);
+
+/// CloudWatch takes no control characters in names and values (API reference, `Dimension`).
+const BREAK: char = '\0';
+
+impl ListedMetric {
+    /// The row of a metric and its dimensions, which come in any order; `None` when a name or
+    /// value is none that CloudWatch takes.
+    pub fn new(name: &str, dimensions: &mut [(&str, &str)]) -> Option<ListedMetric> {
+        dimensions.sort_unstable();
+        let pairs = dimensions.iter().flat_map(|(name, value)| [*name, *value]);
+        let parts: Vec<&str> = std::iter::once(name).chain(pairs).collect();
+        let whole = parts.iter().all(|part| !part.contains(BREAK));
+        whole.then(|| ListedMetric(parts.join("\0").into()))
+    }
+
     /// `EgressBytes` and so on.
-    pub name: String,
+    pub fn name(&self) -> &str {
+        self.0.split(BREAK).next().unwrap_or_default()
+    }
+
     /// In the order of their names.
-    pub dimensions: Vec<Dimension>,
+    pub fn dimensions(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut parts = self.0.split(BREAK).skip(1);
+        std::iter::from_fn(move || Some((parts.next()?, parts.next()?)))
+    }
 }
 
 /// A statistic of CloudWatch over one minute.

@@ -210,7 +210,7 @@ impl Tracks {
             Some(handed) => handed.min(newest).plus(1 - OVERLAP_MINUTES),
             None => oldest,
         };
-        resources.map(from).min().unwrap_or(oldest).max(oldest)
+        resources.map(from).min().unwrap_or(newest).max(oldest)
     }
 
     /// Takes an answered batch: updates what is shown and tells the minutes that have to go

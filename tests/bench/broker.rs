@@ -1,12 +1,14 @@
-//! The least of MQTT 3.1.1: a subscriber that notes when a message came, and a publisher that
-//! sends as fast as it is acknowledged. Neither costs much beside what is measured.
+//! The least of MQTT 3.1.1: subscribers that note when messages came, and a publisher that sends
+//! as fast as it is acknowledged. None costs much beside what is measured.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::activity::Activity;
 use crate::harness::{LIMIT, PREFIX};
 use crate::support::ports::connect;
 
@@ -34,17 +36,14 @@ impl Ear {
     /// broker is away.
     pub fn start(port: u16, keeps: bool) -> Ear {
         let (tell, heard) = sync_channel(HEARD_MAX);
-        let (ready, subscribed) = sync_channel(1);
-        std::thread::spawn(move || {
-            loop {
-                if let Ok(line) = Line::open(port, "ear", keeps) {
-                    // It ends when the broker does.
-                    let _ = listen(line, keeps, &ready, &tell);
-                }
-                std::thread::sleep(RECONNECT_PAUSE);
-            }
-        });
-        subscribed.recv_timeout(LIMIT).unwrap();
+        subscribe(
+            port,
+            &format!("{PREFIX}sns/message"),
+            keeps,
+            move |body, at| {
+                let _ = tell.try_send((message_id(body), at));
+            },
+        );
         Ear { heard }
     }
 
@@ -65,17 +64,79 @@ impl Ear {
     }
 }
 
-fn listen(
-    mut line: Line,
+/// What came on all topics, and when.
+#[derive(Default)]
+pub struct Heard {
+    pub messages: u64,
+    pub first: Option<Instant>,
+    /// The first one that tells of a channel.
+    pub channel: Option<Instant>,
+    /// Every topic.
+    pub topics: HashSet<String>,
+}
+
+/// Counts everything that is published. It ends with its broker's process.
+pub struct Counter(Arc<Mutex<Heard>>);
+
+impl Counter {
+    /// Returns when it is subscribed.
+    pub fn start(port: u16, activity: Activity) -> Counter {
+        let heard = Arc::<Mutex<Heard>>::default();
+        let counted = heard.clone();
+        subscribe(port, "#", false, move |body, at| {
+            let mut heard = counted.lock().unwrap_or_else(PoisonError::into_inner);
+            activity.note(at);
+            heard.messages += 1;
+            heard.first.get_or_insert(at);
+            let topic = topic(body);
+            if heard.channel.is_none() && topic.contains("/channel/") {
+                heard.channel = Some(at);
+            }
+            if !heard.topics.contains(topic) {
+                heard.topics.insert(topic.to_owned());
+            }
+        });
+        Counter(heard)
+    }
+
+    /// Looks at what came so far.
+    pub fn look<T>(&self, look: impl FnOnce(&Heard) -> T) -> T {
+        look(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Subscribes on a thread of its own, again whenever the broker is back; returns when it is
+/// subscribed.
+fn subscribe(
+    port: u16,
+    filter: &str,
     keeps: bool,
-    ready: &SyncSender<()>,
-    tell: &SyncSender<(String, Instant)>,
-) -> io::Result<()> {
+    mut hear: impl FnMut(&[u8], Instant) + Send + 'static,
+) {
+    let (ready, subscribed) = sync_channel(1);
     let quality = u8::from(keeps);
     let mut body = vec![0, 1];
-    body.extend(string(&format!("{PREFIX}sns/message")));
+    body.extend(string(filter));
     body.push(quality);
-    line.stream.write_all(&packet(0x82, &body))?;
+    std::thread::spawn(move || {
+        loop {
+            if let Ok(mut line) = Line::open(port, "ear", keeps)
+                && line.stream.write_all(&packet(0x82, &body)).is_ok()
+            {
+                // It ends when the broker does.
+                let _ = listen(line, &ready, &mut hear);
+            }
+            std::thread::sleep(RECONNECT_PAUSE);
+        }
+    });
+    subscribed.recv_timeout(LIMIT).unwrap();
+}
+
+fn listen(
+    mut line: Line,
+    ready: &SyncSender<()>,
+    hear: &mut impl FnMut(&[u8], Instant),
+) -> io::Result<()> {
     loop {
         let mut acknowledged = Vec::new();
         let at = line.fill()?;
@@ -87,7 +148,7 @@ fn listen(
                         acknowledged.extend([PUBACK, 2]);
                         acknowledged.extend(packet_id(&body));
                     }
-                    let _ = tell.try_send((message_id(&body), at));
+                    hear(&body, at);
                 }
                 _ => {}
             }
@@ -123,6 +184,11 @@ fn publication(n: usize) -> Vec<u8> {
     let text = "x".repeat(PAYLOAD_BYTES - head.len() - 2);
     body.extend(format!("{head}{text}\"}}").into_bytes());
     packet(PUBLISH | 2, &body)
+}
+
+fn topic(body: &[u8]) -> &str {
+    let length = usize::from(u16::from_be_bytes([body[0], body[1]]));
+    std::str::from_utf8(&body[2..2 + length]).unwrap_or_default()
 }
 
 /// Behind the topic of a publication of QoS 1.

@@ -15,7 +15,7 @@ impl Times {
     }
 
     /// The time that this part of all did not exceed.
-    fn quantile(&mut self, part: f64) -> Duration {
+    pub fn quantile(&mut self, part: f64) -> Duration {
         self.0.sort();
         let rank = (part * self.0.len() as f64).ceil() as usize;
         self.0[rank.saturating_sub(1)]
@@ -54,6 +54,19 @@ impl Process {
     /// Time on a processor, all threads together.
     pub fn cpu(&self) -> Duration {
         self.threads().values().sum()
+    }
+
+    /// Resident memory in KiB: now, and the most there ever was.
+    pub fn memory_kib(&self) -> [u64; 2] {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id)).unwrap();
+        ["VmRSS:", "VmHWM:"].map(|name| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap()
+                .trim()
+                .trim_end_matches(" kB")
+                .parse()
+                .unwrap()
+        })
     }
 
     /// The same by thread.

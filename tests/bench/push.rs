@@ -19,6 +19,7 @@ mod region;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod activity;
 mod broker;
 mod figures;
 #[path = "../agent/harness.rs"]
@@ -26,29 +27,21 @@ mod harness;
 #[path = "../push/place.rs"]
 mod place;
 mod posts;
+mod pushed;
 mod scene;
 
-use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use broker::{Ear, flood};
 use figures::{Process, Table, Times};
 use harness::LIMIT;
-use posts::{Client, Post};
+use posts::Client;
+use pushed::{CROWDED, PACE, PACED, WARM_UP, crowded, paced};
 use scene::{Body, Scene};
 
-/// Messages that are posted one after the other, and how many a second.
-const PACED: usize = 1000;
-const PACE: Duration = Duration::from_millis(20);
-/// Messages that clients post as fast as they are answered.
-const CROWDED: usize = 12_000;
-const CLIENTS: usize = 8;
-/// The same while the broker is away.
+/// Messages while the broker is away.
 const SPOOLED_PACED: usize = 500;
 const SPOOLED_CROWDED: usize = 4000;
-/// Posted before the clock starts: the first one brings the certificate.
-const WARM_UP: usize = 200;
 /// Messages that wait in the queue when the agent is let at them.
 const QUEUED: usize = 2000;
 /// Publications for the broker alone.
@@ -92,63 +85,22 @@ fn ceiling(table: &mut Table) {
     table.rate("the broker alone, publications", FLOOD, took);
 }
 
-/// Posts one by one at a steady pace: how long each took to be answered, and when it began.
-fn paced(client: &mut Client, posts: &[Post]) -> (Times, Vec<Instant>) {
-    let began = Instant::now();
-    let (mut answered, mut begun) = (Times::default(), Vec::new());
-    for (post, n) in posts.iter().zip(0_u32..) {
-        let turn = began + PACE * n;
-        std::thread::sleep(turn.saturating_duration_since(Instant::now()));
-        let at = Instant::now();
-        client.post(post);
-        answered.add(at.elapsed());
-        begun.push(at);
-    }
-    (answered, begun)
-}
-
 fn latency(table: &mut Table) {
     let scene = Scene::new();
     let posts = scene.posts(WARM_UP + PACED);
     let ear = Ear::start(scene.broker_port(), false);
     let agent = scene.agent();
-    let mut client = Client::open(scene.port());
     let (warm_up, posts) = posts.split_at(WARM_UP);
-    paced(&mut client, warm_up);
+    paced(&mut Client::open(scene.port()), warm_up);
     ear.hear(WARM_UP);
     let process = Process::of(agent.id());
     let before = process.cpu();
-    let (mut answered, begun) = paced(&mut client, posts);
+    let [mut published, mut answered] = pushed::latency(scene.port(), posts, &ear);
     let spent = process.cpu() - before;
-    let heard = ear.hear(PACED);
-    let mut published = Times::default();
-    for (post, at) in posts.iter().zip(begun) {
-        published.add(heard[&post.id] - at);
-    }
     table.times("broker up, 50 a second: POST to MQTT", &mut published);
     table.times("the same: POST to 200", &mut answered);
     table.each("the same: CPU of the agent", spent, PACED);
     agent.stop();
-}
-
-/// Several clients post as fast as they are answered; how long all of it took.
-fn crowded(port: u16, posts: &[Post]) -> Duration {
-    let (next, start) = (AtomicUsize::new(0), Barrier::new(CLIENTS + 1));
-    std::thread::scope(|scope| {
-        let work = || {
-            let mut client = Client::open(port);
-            start.wait();
-            while let Some(post) = posts.get(next.fetch_add(1, Ordering::Relaxed)) {
-                client.post(post);
-            }
-            Instant::now()
-        };
-        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(work)).collect();
-        start.wait();
-        let began = Instant::now();
-        let ends = clients.into_iter().map(|client| client.join().unwrap());
-        ends.max().unwrap() - began
-    })
 }
 
 fn throughput(table: &mut Table) {

@@ -131,7 +131,12 @@ fn list(service: &Service, types: &[&str]) -> Result<Vec<PolledAlarm>, Fault> {
     Ok(alarms.into_values().collect())
 }
 
-fn read_alarms(body: &[u8]) -> Result<(Vec<PolledAlarm>, Option<String>), Fault> {
+/// Reads one page of `DescribeAlarms`: its alarms, and the token of the next.
+///
+/// # Errors
+///
+/// [`FaultKind::Answer`] when it is no such page.
+pub fn read_alarms(body: &[u8]) -> Result<(Vec<PolledAlarm>, Option<String>), Fault> {
     let page: AlarmsPage = parse_json(OPERATION, body)?;
     let lists = [
         (AlarmKind::Metric, page.metric_alarms),

@@ -178,13 +178,14 @@ enum Progress {
 }
 
 /// The answer as it grows page by page.
-struct Columns {
+pub struct Columns {
     columns: Vec<Column>,
     progress: Vec<Progress>,
 }
 
 impl Columns {
-    fn new(series: usize, first: Minute, minutes: usize) -> Columns {
+    /// Of so many series, for so many minutes from `first` on.
+    pub fn new(series: usize, first: Minute, minutes: usize) -> Columns {
         let empty = Column {
             first,
             values: vec![f64::NAN; minutes],
@@ -196,7 +197,11 @@ impl Columns {
     }
 
     /// Takes one page in and returns the token of the next.
-    fn take_page(&mut self, body: &[u8]) -> Result<Option<String>, Fault> {
+    ///
+    /// # Errors
+    ///
+    /// As [`metric_data`].
+    pub fn take_page(&mut self, body: &[u8]) -> Result<Option<String>, Fault> {
         let page: DataPage = parse_json(OPERATION, body)?;
         for result in page.metric_data_results.unwrap_or_default() {
             self.take(result)?;
@@ -238,7 +243,11 @@ impl Columns {
     }
 
     /// All of it, once AWS has completed every series.
-    fn complete(self) -> Result<Vec<Column>, Fault> {
+    ///
+    /// # Errors
+    ///
+    /// [`FaultKind::Answer`] before that.
+    pub fn complete(self) -> Result<Vec<Column>, Fault> {
         let unheard = self
             .progress
             .iter()

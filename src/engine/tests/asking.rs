@@ -118,15 +118,22 @@ fn a_request_holds_whole_channels_and_at_most_500_series() {
         region.add_live(&format!("c{n:03}"), ALWAYS);
     }
     let rig = at_level(region, Standard);
-    let first_round: Vec<_> = rig.region.asked.iter().take(5).collect();
-    let sizes: Vec<usize> = first_round.iter().map(|asked| asked.series.len()).collect();
-    assert_eq!(sizes, [495, 495, 495, 495, 220]);
+    let sizes: Vec<usize> = rig
+        .region
+        .asked
+        .iter()
+        .map(|asked| asked.series.len())
+        .collect();
+    // The first poll looks back for hours, and asks for fewer channels at once.
+    assert!(sizes[..22].iter().all(|size| *size == 99), "{sizes:?}");
+    assert_eq!(sizes[22..28], [22, 495, 495, 495, 495, 220]);
+    let second_round = &rig.region.asked[23..28];
     let of = |series: &String| {
         let at = series.find("Channel=").unwrap() + 8;
         series[at..at + 4].to_owned()
     };
     let mut seen = std::collections::BTreeMap::new();
-    for (request, asked) in first_round.iter().enumerate() {
+    for (request, asked) in second_round.iter().enumerate() {
         for series in &asked.series {
             let first = *seen.entry(of(series)).or_insert(request);
             assert_eq!(first, request, "{series} stands in two requests");

@@ -451,10 +451,10 @@ fn packaging_configurations_are_asked_after_the_channels_500_series_at_a_time() 
     let mut rig = Rig::new(rig::settings(), region);
     let listing = ids.iter().map(|id| packaging(id, "g")).collect();
     rig.engine.inventory.apply_vod(vod_of(listing));
-    rig.to(280);
-    let asked = rig.region.asked.iter().take(2);
+    rig.to(580);
+    let asked = rig.region.asked.iter();
     let sizes: Vec<usize> = asked.map(|a| a.series.len()).collect();
-    assert_eq!(sizes, [500, 42]);
+    assert_eq!(sizes[sizes.len() - 2..], [500, 42], "{sizes:?}");
     for id in &ids {
         let shown = rig.json(&format!("packaging_configuration/{id}/metrics"));
         assert_eq!(shown["egress_bytes"], 3_000_000, "{id}");

@@ -148,15 +148,9 @@ fn series_name(query: &Query) -> String {
 
 pub fn listed_metric(series: &str) -> ListedMetric {
     let mut words = series.split(' ');
-    let name = words.next().unwrap().to_owned();
-    let pair = |word: &str| {
-        let (name, value) = word.split_once('=').unwrap();
-        (name.to_owned(), value.to_owned())
-    };
-    ListedMetric {
-        name,
-        dimensions: words.map(pair).collect(),
-    }
+    let name = words.next().unwrap();
+    let mut pairs: Vec<_> = words.map(|word| word.split_once('=').unwrap()).collect();
+    ListedMetric::new(name, &mut pairs).unwrap()
 }
 
 impl Region {

@@ -67,19 +67,16 @@ pub fn is_asked(row: &ListedMetric, level: MetricsLevel) -> bool {
 
 /// Reads a row; `None` when it is nobody's. The dimensions come in the order of their names.
 fn shape(row: &ListedMetric) -> Option<Shape<'_>> {
-    let dims: Vec<(&str, &str)> = row
-        .dimensions
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    let plain = |named: Named| plain(&row.name, named).map(What::Whole);
-    let by_status = |class: &str| by_status(&row.name, class).map(What::Whole);
-    let of_input = |input| of_input(&row.name, input);
+    let dims: Vec<(&str, &str)> = row.dimensions().collect();
+    let name = row.name();
+    let plain = |named: Named| plain(name, named).map(What::Whole);
+    let by_status = |class: &str| by_status(name, class).map(What::Whole);
+    let of_input = |input| of_input(name, input);
     let (named, what) = match dims[..] {
         [("Channel", c)] => (Named::Channel(c), plain(Named::Channel(c))),
         [("Channel", c), ("StatusCodeRange", s)] => (Named::Channel(c), by_status(s)),
         [("Channel", c), ("IngestEndpoint", i)] => {
-            let bytes = of_input(i).filter(|_| row.name == "IngressBytes");
+            let bytes = of_input(i).filter(|_| name == "IngressBytes");
             (Named::Channel(c), bytes)
         }
         [("Channel", _), ("OriginEndpoint", e)] => (Named::Endpoint(e), plain(Named::Endpoint(e))),
@@ -89,7 +86,7 @@ fn shape(row: &ListedMetric) -> Option<Shape<'_>> {
             ("StatusCodeRange", s),
         ] => (Named::Endpoint(e), by_status(s)),
         [("IngestEndpoint", i), ("OriginEndpoint", e)] => {
-            let active = (row.name == "ActiveInput").then_some(Measure::ActiveInput as fn(Id) -> _);
+            let active = (name == "ActiveInput").then_some(Measure::ActiveInput as fn(Id) -> _);
             let active = active.map(|measure| What::OfInput(measure, i));
             (Named::Endpoint(e), active)
         }
@@ -98,7 +95,7 @@ fn shape(row: &ListedMetric) -> Option<Shape<'_>> {
             (Named::Packaging(p), by_status(s))
         }
         [("Channel", channel), ("ChannelGroup", group), ref more @ ..] => {
-            return shape_v2(&row.name, group, channel, more);
+            return shape_v2(name, group, channel, more);
         }
         _ => return None,
     };

@@ -118,15 +118,9 @@ fn mixed() -> Inventory {
 
 fn row(text: &str) -> ListedMetric {
     let mut words = text.split(' ');
-    let name = words.next().unwrap().to_owned();
-    let pair = |word: &str| {
-        let (name, value) = word.split_once('=').unwrap();
-        (name.to_owned(), value.to_owned())
-    };
-    ListedMetric {
-        name,
-        dimensions: words.map(pair).collect(),
-    }
+    let name = words.next().unwrap();
+    let mut pairs: Vec<_> = words.map(|word| word.split_once('=').unwrap()).collect();
+    ListedMetric::new(name, &mut pairs).unwrap()
 }
 
 fn text(query: &Query) -> String {
@@ -161,12 +155,8 @@ fn rows_of(metric: &str, sets: &str) -> Vec<ListedMetric> {
     };
     let row = |set: &str| {
         let letters = set.chars().filter(|letter| *letter != '-');
-        let dimensions: BTreeMap<&str, &str> = letters.map(dimension).collect();
-        let pairs = dimensions.into_iter();
-        ListedMetric {
-            name: metric.to_owned(),
-            dimensions: pairs.map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
-        }
+        let mut pairs: Vec<_> = letters.map(dimension).collect();
+        ListedMetric::new(metric, &mut pairs).unwrap()
     };
     sets.split(' ').map(row).collect()
 }
@@ -217,9 +207,9 @@ fn of_all_that_is_listed_each_series_is_asked_once_as_it_is_listed() {
     let listed: Vec<String> = rows
         .iter()
         .map(|row| {
-            let pairs = row.dimensions.iter();
-            let words = pairs.map(|(name, value)| format!(" {name}={value}"));
-            words.fold(row.name.clone(), |text, word| text + &word)
+            let words = row.dimensions();
+            let words = words.map(|(name, value)| format!(" {name}={value}"));
+            words.fold(row.name().to_owned(), |text, word| text + &word)
         })
         .collect();
     let of_core = asked.iter().filter(|series| !listed.contains(series));
