@@ -13,7 +13,7 @@
 //! poll-metrics ┤   sync_channel (bounded)      ├─▶ mqtt-read ◀ its retained store
 //! poll-alarms ─┤                               ├─▶ poll-…, sqs (the next job)
 //! sns-…, sqs ──┼─▶ Engine::handle(now, event) ─┼─▶ http (the answer), sns-aws, spool
-//! mqtt, stop ──┘        -> effects             └─▶ log, finish
+//! mqtt, stop ──┘        -> effects             └─▶ log, systemd, finish
 //! AWS -> complete snapshot -> state -> wanted topics -> difference -> publishes
 //! ```
 //!
@@ -63,6 +63,8 @@
 //! - Home Assistant's documents are topics like the others, one for each device. They wait for
 //!   the first whole picture, so that no entity moves between devices; flat topics go out with
 //!   the topic that they are of.
+//! - systemd's watchdog is fed only while everybody who owes the engine an answer moves; the log
+//!   is told of lasting trouble once an hour.
 //! - A deadline lies in the future, and every queue and list has a limit with a name.
 //!
 //! # Where this differs from the first design

@@ -324,7 +324,9 @@ fn is_refused(refused: &Refused) {
     });
     for source in refused.sources {
         // The topic may be seen before the line.
-        running.agent.wait_for_log(&format!("{source}: works again"));
+        running
+            .agent
+            .wait_for_log(&format!("{source}: works again"));
         assert_eq!(running.agent.logged(&format!("WARN {source}: ")), 1);
         assert_eq!(running.agent.logged(&format!("{source}: works again")), 1);
     }
