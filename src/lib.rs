@@ -13,7 +13,7 @@
 //! poll-metrics ┤   sync_channel (bounded)      ├─▶ mqtt-read ◀ its retained store
 //! poll-alarms ─┤                               ├─▶ poll-…, sqs (the next job)
 //! sns-…, sqs ──┼─▶ Engine::handle(now, event) ─┼─▶ http (the answer), sns-aws, spool
-//! mqtt, stop ──┘        -> effects             └─▶ log, finish
+//! mqtt, stop ──┘        -> effects             └─▶ log, systemd, finish
 //! AWS -> complete snapshot -> state -> wanted topics -> difference -> publishes
 //! ```
 //!
@@ -66,6 +66,8 @@
 //!   the topic that they are of.
 //! - What AWS IoT Core keeps is asked for by name: the names of what was published are noted in
 //!   the state folder, for that broker only.
+//! - systemd's watchdog is fed only while everybody who owes the engine an answer moves; the log
+//!   is told of lasting trouble once an hour.
 //! - A deadline lies in the future, and every queue and list has a limit with a name.
 //!
 //! # Where this differs from the first design

@@ -323,6 +323,10 @@ fn is_refused(refused: &Refused) {
             .all(|source| text(tree, &format!("source/{source}")) == "online")
     });
     for source in refused.sources {
+        // The topic may be seen before the line.
+        running
+            .agent
+            .wait_for_log(&format!("{source}: works again"));
         assert_eq!(running.agent.logged(&format!("WARN {source}: ")), 1);
         let again = format!("{source}: works again");
         running.agent.wait_for_log(&again);

@@ -245,7 +245,7 @@ fn what_is_not_ours_is_counted_shown_and_deleted_and_the_rest_goes_on() {
     rig.to(60);
     let lines = rig.log.iter().filter(|line| line.contains("sqs: refused"));
     assert_eq!(lines.count(), 2);
-    rig.to(3610);
+    rig.to(3630);
     assert_eq!(told(&rig), [1, 2]);
     assert!(rig.mail.items.is_empty());
     let stats = rig.json("agent/stats");
