@@ -60,7 +60,7 @@ fn whole_work(board: &Board) {
 fn whole_picture(edge: &Edge, eyes: &Subscriber) {
     let region = &edge.place.site.region;
     let mut wanted: BTreeSet<String> = region.edit(|world| topics_of(world));
-    let of_sns = ["source/sns", SUBSCRIPTION];
+    let of_sns = ["source/sns", "sns/messages", SUBSCRIPTION];
     wanted.extend(of_sns.map(|topic| format!("{PREFIX}{topic}")));
     edge.place.site.wait_for_topics(eyes, &wanted);
     let tree = eyes.wait_until(LIMIT, |tree| {
@@ -84,13 +84,13 @@ fn messages(edge: &Edge, eyes: &Subscriber) {
     for (count, version) in (1..).zip(["1", "2"]) {
         let genuine = edge.message(version, "genuine");
         let forged = genuine.clone().tampered("Message", "\"forged\"");
-        assert_eq!(edge.post(&forged).0, 403, "version {version}");
-        assert_eq!(edge.post(&genuine).0, 200, "version {version}");
+        assert_eq!(edge.post(&forged), 403, "version {version}");
+        assert_eq!(edge.post(&genuine), 200, "version {version}");
         eyes.wait_until(LIMIT, |tree| {
             let shown = json(tree, SUBSCRIPTION);
-            shown["rejected"] == count && shown["accepted"] == count
+            shown["rejected"].as_u64() >= Some(count) && shown["accepted"].as_u64() >= Some(count)
         });
-        wait_for_told(eyes, "sns/message", count);
+        wait_for_told(eyes, "sns/message", usize::try_from(count).unwrap());
     }
     for message in told(eyes, "sns/message") {
         assert_eq!(message["message"], "genuine");
@@ -102,7 +102,7 @@ fn a_broker_that_is_away(edge: &mut Edge, agent: &Agent, eyes: &Subscriber) {
     let before = told(eyes, "sns/message").len();
     edge.place.site.broker.stop();
     agent.wait_for_log("mqtt: no session with");
-    assert_eq!(edge.post(&edge.message("2", "meanwhile")).0, 200);
+    assert_eq!(edge.post(&edge.message("2", "meanwhile")), 200);
     edge.place.site.broker.run();
     eyes.wait_until(LIMIT, |tree| {
         let listed = json(tree, "sns/messages");
