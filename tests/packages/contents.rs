@@ -17,7 +17,7 @@ const ARCHITECTURES: [(&str, &str); 3] = [
     ("amd64", "Advanced Micro Devices X86-64"),
 ];
 /// Every file, its mode, and where in this source it stands as it is.
-const FILES: [(&str, u32, &str); 13] = [
+const FILES: [(&str, u32, &str); 14] = [
     ("bin/mediapackage2mqtt", 0o755, ""),
     (
         "lib/systemd/system/mediapackage2mqtt.service",
@@ -66,6 +66,11 @@ const FILES: [(&str, u32, &str); 13] = [
         "share/doc/mediapackage2mqtt/examples/telegraf.conf",
         0o644,
         "examples/telegraf.conf",
+    ),
+    (
+        "share/lintian/overrides/mediapackage2mqtt",
+        0o644,
+        "systemd/debian/lintian-overrides",
     ),
 ];
 
