@@ -46,7 +46,10 @@ fn add_full(region: &mut Region, id: &str, endpoints: usize) {
 }
 
 fn at_level(region: Region, level: MetricsLevel) -> Rig {
-    let mut rig = Rig::with(region, |s| s.wish.level = level);
+    let mut rig = Rig::with(region, |s| {
+        s.wish.level = level;
+        s.monthly_budget_usd = 0.0;
+    });
     rig.to(600);
     rig
 }
