@@ -24,8 +24,8 @@
 //! # Who may import whom
 //!
 //! `main` → [`cli`] → [`agent`] → [`aws`], [`mqtt`], [`http`], [`sns`] → [`engine`] → [`topics`]
-//! → [`state`]. No arrow goes back. [`config`], [`error`] and [`log`] serve everything left of
-//! `engine`.
+//! → [`state`]. No arrow goes back. [`config`], [`error`], [`log`] and `pem` serve everything
+//! left of `engine`.
 //! `state`, `engine` and `topics` are pure: no clock, no randomness, no file, socket, thread or
 //! environment; `tests/tidy.rs` holds them to it.
 //!
@@ -104,6 +104,7 @@ pub mod error;
 pub mod http;
 pub mod log;
 pub mod mqtt;
+mod pem;
 pub mod sns;
 pub mod state;
 pub mod topics;

@@ -260,12 +260,18 @@ fn the_topics_of_the_other_apis_are_told_with_their_keys() {
 }
 
 #[test]
-fn the_quick_start_config_is_right() {
+fn every_config_is_right() {
     let blocks = README.split("```toml\n").skip(1);
     let texts: Vec<&str> = blocks.map(|b| b.split("```").next().unwrap()).collect();
     assert!(!texts.is_empty());
+    let secrets = tempfile::tempdir().unwrap();
+    for name in ["access_key_id", "secret_access_key"] {
+        std::fs::write(secrets.path().join(name), "AKIAIOSFODNN7EXAMPLE\n").unwrap();
+    }
+    let env: Env = [("CREDENTIALS_DIRECTORY", secrets.path().to_str().unwrap())]
+        .into_iter()
+        .collect();
     for text in texts {
-        let env: Env = std::iter::empty::<(&str, &str)>().collect();
         let parsed = config::parse("config.toml".as_ref(), text, &env);
         assert!(parsed.is_ok(), "{}\n{text}", parsed.unwrap_err());
     }

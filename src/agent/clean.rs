@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::ledger::Ledger;
+use super::ledger;
 use crate::aws::Stop;
 use crate::config::Config;
 use crate::engine::StoreRequest;
@@ -28,7 +28,7 @@ pub fn clean(config: &Config, force: bool) -> Result<(), Failure> {
     let link = link.map_err(|fault| Failure::failed(fault.to_string()))?;
     let names = Names::new(&config.mqtt.base_topic, &config.instance)
         .with_discovery(&config.home_assistant.discovery_prefix);
-    let noted = noted(config)?;
+    let noted = ledger::noted(config).map_err(|fault| Failure::failed(fault.to_string()))?;
     let ours = read(&link, &names, &noted)?;
     let online = ours
         .topics
@@ -62,12 +62,6 @@ fn clear(link: &Link, names: &Names, noted: &[String]) -> Result<usize, Failure>
         "the broker still keeps topics of ours after {ROUNDS_MAX} rounds; check its \
          access list, and that nobody else writes there"
     )))
-}
-
-/// The topics that the broker has to be asked for by name.
-fn noted(config: &Config) -> Result<Vec<String>, Failure> {
-    let ledger = Ledger::of(config).map_err(|fault| Failure::failed(fault.to_string()))?;
-    Ok(ledger.map(|ledger| ledger.names()).unwrap_or_default())
 }
 
 fn read(link: &Link, names: &Names, noted: &[String]) -> Result<Store, Failure> {

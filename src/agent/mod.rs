@@ -129,12 +129,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
 
     // The order of the end: no more requests, then no more publishes, then the threads.
     stop.request();
-    poller.clients.interrupt();
-    shell.broker.disconnect();
-    if let Some(listener) = &shell.listener {
-        listener.stop();
-    }
-    drop(shell);
+    shell.end();
     drop(inbox);
     threads.join(JOIN_MAX);
     drop(state_dir);
@@ -373,6 +368,15 @@ impl Shell {
                 // Every sender is gone: nothing will ever happen again.
                 Err(RecvTimeoutError::Disconnected) => Event::Stop,
             };
+        }
+    }
+
+    /// Ends what waits for others; who waits for the shell's channels ends with them.
+    fn end(self) {
+        self.poller.clients.interrupt();
+        self.broker.disconnect();
+        if let Some(listener) = &self.listener {
+            listener.stop();
         }
     }
 

@@ -83,12 +83,32 @@ pub fn one_line(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     let line: String = line.unwrap_or("").chars().map(plain).collect();
-    let line = without_credentials(&line);
+    let line = without_credentials(&without_user_info(&line));
     if line.chars().count() <= MESSAGE_CHARS_MAX {
         return line;
     }
     let cut = line.chars().take(MESSAGE_CHARS_MAX - 1);
     cut.chain(['…']).collect()
+}
+
+/// A URL without the user and the password before its host: of a proxy, in the words of a
+/// `credential_process`.
+fn without_user_info(line: &str) -> String {
+    const SCHEME_END: &str = "://";
+    let mut parts = line.split(SCHEME_END);
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>');
+        // A password may have a slash in it, though it should not.
+        let url = part.find(ends).map_or(part, |end| &part[..end]);
+        let host = url.rfind('@').map_or(0, |at| at + 1);
+        shown += SCHEME_END;
+        if host > 0 {
+            shown.push('…');
+        }
+        shown += &part[host..];
+    }
+    shown
 }
 
 /// AWS and proxies may quote the request they refuse. From an `Authorization` on everything
@@ -225,6 +245,11 @@ mod tests {
                 "bad header: 'AWS4-HMAC-SHA256 Credential=abc/2026'",
                 "bad header: '…",
             ),
+            (
+                "proxyconnect \"http://u:hunter2@p:1\": refused, see https://a.b/c",
+                "proxyconnect \"http://…p:1\": refused, see https://a.b/c",
+            ),
+            ("http://u:hun/t@er2@p:1/ and x@y", "http://…p:1/ and x@y"),
             ("", ""),
         ];
         for (text, wanted) in cases {

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::CertificateError;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use ureq::Agent;
 use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::DefaultResolver;
@@ -16,6 +14,7 @@ use ureq::unversioned::transport::{Connector, RustlsConnector, TcpConnector};
 use super::proxy::{Through, Trouble, Tunnel};
 use super::retry::Retry;
 use crate::config::Config;
+use crate::pem;
 use crate::state::fault::{Fault, FaultKind};
 
 /// A head and its body buffer; ureq's own 128 KiB are for file transfers.
@@ -66,13 +65,7 @@ pub fn trusted_roots(config: &Config) -> Result<RootCerts, Fault> {
             "give a PEM file with CERTIFICATE blocks",
         )
     };
-    let pem = std::fs::read(file).map_err(|error| bad(error.to_string()))?;
-    let extra: Vec<CertificateDer<'_>> = CertificateDer::pem_slice_iter(&pem)
-        .collect::<Result<_, _>>()
-        .map_err(|_| bad(String::from("malformed PEM")))?;
-    if extra.is_empty() {
-        return Err(bad(String::from("no certificate in it")));
-    }
+    let extra = pem::certificates(file).map_err(|flaw| bad(flaw.to_string()))?;
     // ureq passes over what it cannot use; the reader shall hear of it.
     let mut usable = rustls::RootCertStore::empty();
     for (n, certificate) in extra.iter().enumerate() {

@@ -15,6 +15,10 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 /// Where systemd puts what it hands over to its services (systemd.exec(5)). Our units hand over an
 /// empty credential where there is no file.
 const CREDENTIALS: &str = "/run/credentials";
+/// Where our units take it from, those of an instance from a folder of its name in it.
+const CREDENTIALS_ORIGIN: &str = "/etc/mediapackage2mqtt/credentials";
+/// What our units are called, up to the instance.
+const UNIT: &str = "mediapackage2mqtt";
 
 /// Bits of a file mode that let others than the owner read or write.
 #[cfg(unix)]
@@ -85,13 +89,21 @@ pub(super) fn read_secret(path: &Path) -> Result<Secret, String> {
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() {
-        let place = match path.starts_with(CREDENTIALS) {
-            true => "the file that LoadCredential= of the unit names",
-            false => "it",
-        };
+        let origin = origin_of_credential(path);
+        let place = origin.map_or(String::from("it"), |origin| origin.display().to_string());
         return Err(format!("{shown} is empty; write the secret into {place}"));
     }
     Ok(Secret::new(line))
+}
+
+/// The file that our unit took a credential from; `None` for a file that is none of them. Who
+/// says otherwise in a drop-in knows it.
+pub fn origin_of_credential(path: &Path) -> Option<PathBuf> {
+    let below = path.strip_prefix(CREDENTIALS).ok()?;
+    let (unit, name) = below.to_str()?.split_once('/')?;
+    let instance = unit.strip_prefix(UNIT)?.strip_suffix(".service")?;
+    let folder = Path::new(CREDENTIALS_ORIGIN).join(instance.trim_start_matches('@'));
+    Some(folder.join(name))
 }
 
 /// A path as it is meant: `${…}` expanded, and relative to `folder`.
@@ -165,6 +177,26 @@ fn open_to_others(_: &File) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_credential_that_is_missing_is_told_by_the_file_to_write() {
+        let own = "/etc/mediapackage2mqtt/credentials/mqtt_key";
+        let of_instance = "/etc/mediapackage2mqtt/credentials/eu-west-1/mqtt_key";
+        let cases = [
+            ("mediapackage2mqtt.service/mqtt_key", Some(own)),
+            (
+                "mediapackage2mqtt@eu-west-1.service/mqtt_key",
+                Some(of_instance),
+            ),
+            ("other.service/mqtt_key", None),
+            ("mqtt_key", None),
+        ];
+        for (below, wanted) in cases {
+            let origin = origin_of_credential(&Path::new(CREDENTIALS).join(below));
+            assert_eq!(origin.as_deref(), wanted.map(Path::new), "{below}");
+        }
+        assert_eq!(origin_of_credential(Path::new(own)), None);
+    }
 
     #[test]
     fn paths_are_relative_to_the_config_file_and_hold_two_variables() {

@@ -29,6 +29,7 @@ mod value;
 
 pub use env::Env;
 pub use errors::Errors;
+pub(crate) use files::origin_of_credential;
 pub use keys::all as all_keys;
 pub use load::{load, parse};
 pub use read::credentials::session_name;

@@ -1,18 +1,13 @@
 //! The certificate of the server front, which may be renewed while it runs.
 
-use std::fs::File;
-use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// A chain of certificates, or a key, is never as large.
-const FILE_BYTES_MAX: u64 = 256 << 10;
+use crate::pem::{self, Flaw};
 
 /// A certificate chain and its key.
 pub struct Tls {
@@ -81,15 +76,10 @@ fn stamps(files: &[PathBuf; 2]) -> [Stamp; 2] {
 }
 
 fn read([cert_file, key_file]: &[PathBuf; 2]) -> Result<Arc<ServerConfig>, String> {
-    let chain = CertificateDer::pem_slice_iter(&bytes(cert_file)?)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| unusable(cert_file, &error, "it must hold certificates as PEM"))?;
-    if chain.is_empty() {
-        let remedy = "put the chain there, the server's own certificate first";
-        return Err(unusable(cert_file, &"it holds no certificate", remedy));
-    }
-    let key = PrivateKeyDer::from_pem_slice(&bytes(key_file)?)
-        .map_err(|error| unusable(key_file, &error, "it must hold the private key as PEM"))?;
+    let remedy = "put the chain there as PEM, the server's own certificate first";
+    let chain = pem::certificates(cert_file).map_err(|flaw| flawed(cert_file, &flaw, remedy))?;
+    let remedy = "it must hold the private key as PEM";
+    let key = pem::key(key_file).map_err(|flaw| flawed(key_file, &flaw, remedy))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let remedy = format!("check that {} is its key", key_file.display());
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -100,29 +90,13 @@ fn read([cert_file, key_file]: &[PathBuf; 2]) -> Result<Arc<ServerConfig>, Strin
     Ok(Arc::new(config))
 }
 
-fn bytes(file: &Path) -> Result<Vec<u8>, String> {
-    let remedy = "check that it is there, and that the agent may read it";
-    let metadata = std::fs::metadata(file).map_err(|error| unusable(file, &error, remedy))?;
-    // Reading a pipe or a device could last for ever.
-    if !metadata.is_file() {
-        return Err(unusable(
-            file,
-            &"it is not a file",
-            "give the name of a PEM file",
-        ));
-    }
-    let mut bytes = Vec::new();
-    File::open(file)
-        .and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
-        .map_err(|error| unusable(file, &error, remedy))?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(unusable(
-            file,
-            &"it is too large",
-            "give the name of a PEM file",
-        ));
-    }
-    Ok(bytes)
+fn flawed(file: &Path, flaw: &Flaw, remedy: &str) -> String {
+    let remedy = match flaw {
+        Flaw::Unread(_) => "check that it is there, and that the agent may read it",
+        Flaw::NoFile | Flaw::TooLarge => "give the name of a PEM file",
+        _ => remedy,
+    };
+    unusable(file, flaw, remedy)
 }
 
 fn unusable(file: &Path, error: &dyn std::fmt::Display, remedy: &str) -> String {

@@ -27,6 +27,8 @@ pub(super) struct Place {
     pub has_ca_file: bool,
     pub has_certificate: bool,
     pub client_id: String,
+    /// Its name is one of mDNS (RFC 6762, section 3), which DNS does not know.
+    pub local_name: bool,
 }
 
 impl Place {
@@ -65,9 +67,14 @@ impl Place {
                     .to_owned(),
                 _ => self.closed(session),
             },
-            _ if io.to_string().contains("failed to lookup address") => {
-                "its name is not known to DNS; check the host in [mqtt] url".to_owned()
+            _ if io.to_string().contains("failed to lookup address") => match self.local_name {
+                true => {
+                    "its name is not known to DNS; one in .local is seldom to be had for a \
+                         static program: write the address into [mqtt] url"
+                }
+                false => "its name is not known to DNS; check the host in [mqtt] url",
             }
+            .to_owned(),
             _ => io.to_string(),
         }
     }
@@ -269,7 +276,22 @@ mod tests {
             has_ca_file: true,
             has_certificate: true,
             client_id: "edge-1".into(),
+            local_name: false,
         }
+    }
+
+    #[test]
+    fn who_writes_a_name_of_mdns_hears_of_the_address() {
+        let told = |local_name| {
+            let unknown = io::Error::other("failed to lookup address information: Name unknown");
+            let place = Place {
+                local_name,
+                ..place(false, false)
+            };
+            place.explain(&ConnectionError::Io(unknown), Session::default())
+        };
+        assert!(told(true).contains("write the address into [mqtt] url"));
+        assert!(told(false).ends_with("check the host in [mqtt] url"));
     }
 
     fn closed() -> ConnectionError {

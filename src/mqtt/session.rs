@@ -87,6 +87,7 @@ impl Link {
             has_ca_file: config.ca_file.is_some(),
             has_certificate: config.cert_file.is_some(),
             client_id: config.client_id.clone(),
+            local_name: config.host.trim_end_matches('.').ends_with(".local"),
         };
         Ok(Link {
             told_refused: AtomicBool::new(false),

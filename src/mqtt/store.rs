@@ -131,6 +131,9 @@ fn read_by_name(
     asked.dedup();
     for piece in asked.chunks(IOT_NAMES_A_PIECE_MAX) {
         reading.piece(piece.to_vec())?;
+        if !reading.store.complete {
+            break;
+        }
         for name in piece {
             let taken_back = reading.client.try_unsubscribe(name.clone());
             taken_back.map_err(|error| error.to_string())?;
@@ -269,6 +272,10 @@ impl<'a> Reading<'a> {
 
     /// Subscribes and takes what comes, until it is acknowledged and quiet.
     fn piece(&mut self, filters: Vec<String>) -> Result<(), String> {
+        // Nobody would take what comes, and the client's queue would be full.
+        if !self.store.complete {
+            return Ok(());
+        }
         let mut unacknowledged = 0_usize;
         for packet in filters.chunks(self.names_a_packet_max) {
             let filters = packet.iter().cloned();

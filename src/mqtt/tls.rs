@@ -4,27 +4,25 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rumqttc::TlsConfiguration;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::config;
 use crate::config::region::is_iot_host;
+use crate::pem::{self, Flaw};
 use crate::state::fault::{Fault, FaultKind};
 
 /// Where AWS IoT Core takes MQTT with a client certificate only from who names it ("Device
 /// communication protocols"). A broker that knows nothing of it would refuse the name.
 const IOT_ALPN_PORT: u16 = 443;
 const IOT_ALPN: &[u8] = b"x-amzn-mqtt-ca";
-/// Stands in the PEM of every key that has a passphrase.
-const ENCRYPTED: &[u8] = b"ENCRYPTED";
 
 /// Trusts `ca_file` alone where it is given, else the public roots.
 pub(super) fn client_config(config: &config::Mqtt) -> Result<TlsConfiguration, Fault> {
     let mut roots = RootCertStore::empty();
     match &config.ca_file {
         Some(file) => {
-            for certificate in certificates(file, "ca_file")? {
+            let found = pem::certificates(file).map_err(flawed(file, "ca_file"))?;
+            for certificate in found {
                 roots
                     .add(certificate)
                     .map_err(|error| unusable(file, "ca_file", &error))?;
@@ -39,8 +37,9 @@ pub(super) fn client_config(config: &config::Mqtt) -> Result<TlsConfiguration, F
         .with_root_certificates(roots);
     let mut client = match (&config.cert_file, &config.key_file) {
         (Some(cert_file), Some(key_file)) => {
-            let chain = certificates(cert_file, "cert_file")?;
-            let with = builder.with_client_auth_cert(chain, private_key(key_file)?);
+            let chain = pem::certificates(cert_file).map_err(flawed(cert_file, "cert_file"))?;
+            let key = pem::key(key_file).map_err(flawed(key_file, "key_file"))?;
+            let with = builder.with_client_auth_cert(chain, key);
             with.map_err(|error| unfit(cert_file, key_file, &error))?
         }
         _ => builder.with_no_client_auth(),
@@ -51,29 +50,17 @@ pub(super) fn client_config(config: &config::Mqtt) -> Result<TlsConfiguration, F
     Ok(TlsConfiguration::Rustls(Arc::new(client)))
 }
 
-fn certificates(file: &Path, key: &str) -> Result<Vec<CertificateDer<'static>>, Fault> {
-    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
-    let found: Vec<_> = read.map_err(|error| unusable(file, key, &error))?;
-    if found.is_empty() {
-        return Err(unusable(file, key, &"it holds no certificate"));
-    }
-    Ok(found)
-}
-
-/// PKCS #8, PKCS #1 and SEC 1 are taken, all without a passphrase.
-fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, Fault> {
-    let pem = std::fs::read(file).map_err(|error| unusable(file, "key_file", &error))?;
-    let found = PrivateKeyDer::from_pem_slice(&pem);
-    found.map_err(|error| {
-        let is_encrypted = pem.windows(ENCRYPTED.len()).any(|part| part == ENCRYPTED);
-        if is_encrypted {
+/// Why a file cannot be used, and the key that names it.
+fn flawed<'a>(file: &'a Path, key: &'a str) -> impl Fn(Flaw) -> Fault + 'a {
+    move |flaw| match flaw {
+        Flaw::Encrypted => {
             let what = format!("{} is encrypted with a passphrase", file.display());
             let remedy = "write it without one (openssl pkey -in … -out …) and keep it from \
                           others, or set [mqtt] key_file to another";
-            return Fault::new(FaultKind::Network, what, remedy);
+            Fault::new(FaultKind::Network, what, remedy)
         }
-        unusable(file, "key_file", &error)
-    })
+        flaw => unusable(file, key, &flaw),
+    }
 }
 
 fn unfit(cert_file: &Path, key_file: &Path, error: &rustls::Error) -> Fault {

@@ -115,7 +115,7 @@ fn a_pair_that_cannot_be_used_is_named_with_its_remedy() {
     };
     let (cert, key) = (good.path("server.pem"), good.path("server.key"));
     let garbage = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
-    let large = write("large.pem", &"x".repeat(300_000));
+    let large = write("large.pem", &"x".repeat(2_000_000));
     let missing = folder.path().join("missing.pem");
     let cases = [
         (&missing, &key, "missing.pem", "check that it is there"),

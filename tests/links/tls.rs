@@ -159,6 +159,16 @@ fn what_is_wrong_with_a_certificate_is_told_by_check_and_run_with_the_key_that_m
             "locked.key is encrypted with a passphrase",
         ),
         (
+            Side::new(true),
+            |side, region, port| {
+                let key = std::fs::read_to_string(side.files.path("client.key")).unwrap();
+                side.files.write("pasted.key", &key.replace('\n', ""));
+                let config = trusting(side, region, port);
+                showing(config, &side.files, "client.pem", "pasted.key")
+            },
+            "pasted.key cannot be used: it is malformed PEM, or has lost its line breaks",
+        ),
+        (
             Side {
                 plain: true,
                 ..Side::new(false)

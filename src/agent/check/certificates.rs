@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
 use super::super::clock;
 use super::report::Report;
 use crate::config::Config;
+use crate::pem;
 use crate::sns::certificate;
 
 /// A certificate that ends sooner deserves a word.
@@ -21,12 +21,11 @@ pub fn of_thing<W: Write>(report: &mut Report<W>, config: &Config) {
     let Some(iot) = &config.iot else {
         return;
     };
-    let chain = CertificateDer::pem_file_iter(&iot.cert_file).and_then(Iterator::collect);
-    let chain: Result<Vec<CertificateDer<'_>>, _> = chain;
-    match chain.as_deref() {
+    match pem::certificates(&iot.cert_file).as_deref() {
         Ok([leaf, ..]) => drop(holds(report, PART, &iot.cert_file, leaf)),
-        Ok([]) | Err(_) => {
-            let found = format!("{} holds no certificate as PEM", iot.cert_file.display());
+        Ok([]) => {}
+        Err(flaw) => {
+            let found = format!("{} cannot be used: {flaw}", iot.cert_file.display());
             let remedy = "check [credentials.iot] cert_file, and that this user may read it";
             report.fail(PART, &found, remedy);
         }

@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use rustls::crypto::ring::default_provider;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
@@ -14,6 +13,7 @@ use super::certificates;
 use super::report::Report;
 use crate::config::{Config, Sns};
 use crate::http::Tls;
+use crate::pem;
 use crate::state::time::UnixMs;
 
 /// A port of this machine that is open answers within this.
@@ -93,8 +93,7 @@ fn certificate<W: Write>(report: &mut Report<W>, sns: &Sns) {
         report.fail(PART, &unusable, "");
         return;
     }
-    let chain = CertificateDer::pem_file_iter(cert_file).and_then(Iterator::collect);
-    let chain: Vec<CertificateDer<'_>> = chain.unwrap_or_default();
+    let chain = pem::certificates(cert_file).unwrap_or_default();
     let Some((leaf, others)) = chain.split_first() else {
         return;
     };

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::config::Secret;
 
-/// A shared file of hundreds of lines, a chain of certificates or a token: none is as large.
+/// A shared file of hundreds of lines, or a token: none is as large.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// What is in a file; of a very large one only the beginning.
@@ -14,7 +14,7 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// # Errors
 ///
 /// As the system says it; also for what is no file, since reading a pipe could last for ever.
-pub fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
+fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(Error::other("it is not a file"));
     }

@@ -9,18 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use serde::Deserialize;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts};
 
 use super::reach::{Peer, Reach, Way};
-use super::{Credentials, Source, files, of_source, unusable};
+use super::{Credentials, Source, of_source, unusable};
 use crate::aws::answer::parse_json;
 use crate::aws::call::{Call, CallLimit};
 use crate::aws::retry::ATTEMPTS_MAX;
 use crate::config::{Iot, Secret};
+use crate::pem::{self, Flaw};
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::time::UnixMs;
 
@@ -142,8 +142,8 @@ fn client_certificate(cert_file: &Path, key_file: &Path) -> Result<ClientCert, F
         let remedy = "write the thing's private key as PEM there: check [credentials.iot] key_file";
         unusable(what, remedy)
     };
-    let pem = files::bytes(key_file).map_err(|error| of_key(&error))?;
-    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| of_key(&"it holds no key as PEM"))?;
+    let pem = pem::read(key_file).map_err(|flaw| of_key(&flaw))?;
+    let key = pem::key_in(&pem).map_err(|flaw| of_key(&flaw))?;
     let provider = rustls::crypto::ring::default_provider();
     let pair = CertifiedKey::from_der(chain.clone(), key, &provider);
     if let Err(error) = pair {
@@ -156,7 +156,7 @@ fn client_certificate(cert_file: &Path, key_file: &Path) -> Result<ClientCert, F
                       being replaced, wait until both are";
         return Err(unusable(what, remedy));
     }
-    let key = PrivateKey::from_pem(&pem).map_err(|_| of_key(&"it holds no key as PEM"))?;
+    let key = PrivateKey::from_pem(&pem).map_err(|_| of_key(&Flaw::NoKey))?;
     let chain = chain
         .iter()
         .map(|der| Certificate::from_der(der).to_owned());
@@ -164,17 +164,10 @@ fn client_certificate(cert_file: &Path, key_file: &Path) -> Result<ClientCert, F
 }
 
 fn certificates(file: &Path, key: &str) -> Result<Vec<CertificateDer<'static>>, Fault> {
-    let bad = |why: &dyn std::fmt::Display| {
-        let what = format!("{} cannot be used: {why}", file.display());
+    pem::certificates(file).map_err(|flaw| {
+        let what = format!("{} cannot be used: {flaw}", file.display());
         unusable(what, &format!("check [credentials.iot] {key}"))
-    };
-    let pem = files::bytes(file).map_err(|error| bad(&error))?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let found = found.map_err(|_| bad(&"it is malformed PEM"))?;
-    match found.is_empty() {
-        true => Err(bad(&"it holds no certificate as PEM")),
-        false => Ok(found),
-    }
+    })
 }
 
 #[derive(Deserialize)]
