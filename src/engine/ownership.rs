@@ -242,7 +242,6 @@ impl Engine {
     }
 
     fn adopt(&mut self, now: Now, store: Store) {
-        let newest = self.newest_settled(now);
         let aws_now = self.aws_now(now);
         let mut alarms = 0;
         for kept in store.topics {
@@ -259,7 +258,7 @@ impl Engine {
                     self.adopt_subscription(*subscription);
                 }
                 Some(Memory::Watermark(resource, minute)) => {
-                    self.tracks.adopt(resource, minute, newest);
+                    self.tracks.adopt(resource, minute);
                 }
                 Some(Memory::Document(object_id, components)) => {
                     self.homes.adopt(&object_id, components);

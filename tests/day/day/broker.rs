@@ -53,13 +53,13 @@ impl Broker {
         }
     }
 
-    pub fn swallows(&self, topic: &str) -> bool {
+    fn swallows(&self, topic: &str) -> bool {
         self.refuses.is_some_and(|part| topic.contains(part))
     }
 
     /// Keeps what is to be kept; false when the access list swallows it.
     pub fn take(&mut self, publication: &Publication) -> bool {
-        if self.swallows(&publication.topic) {
+        if publication.retain && self.swallows(&publication.topic) {
             return false;
         }
         let Publication { topic, payload, retain, .. } = publication;

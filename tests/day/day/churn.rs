@@ -166,6 +166,7 @@ impl Day {
         }
         self.disk.fill(false);
         self.queue.fails = false;
+        self.boot_now();
         let minute = self.aws_now().minute().0;
         let world = self.aws.world();
         let channels: Vec<String> = world.channels.iter().map(|c| c.id.clone()).collect();
@@ -261,7 +262,7 @@ impl Day {
     fn change_metrics(&mut self) {
         let (now, rng) = (self.aws_now(), &mut self.rng);
         let minute = now.minute().0;
-        let (kind, back, wait) = (rng.u8(..4), rng.i64(..10), rng.i64(..600));
+        let (kind, back, wait) = (rng.u8(..4), rng.i64(0..10), rng.i64(0..600));
         let value = rng.u32(..1_000_000);
         self.edit(|w| match kind {
             0 => w.stop_ingest("ch-0000", minute),

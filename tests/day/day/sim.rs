@@ -373,6 +373,14 @@ impl Day {
         }
     }
 
+    /// Whoever waits to start the agent does so now.
+    pub fn boot_now(&mut self) {
+        if self.agent.is_none() {
+            self.pending.retain(|_, pending| !matches!(pending, Pending::Boot));
+            self.boot();
+        }
+    }
+
     fn boot_once(&mut self) {
         match self.agent {
             // It takes its time to stop.
