@@ -244,11 +244,13 @@ impl Engine {
     fn adopt(&mut self, now: Now, store: Store) {
         let aws_now = self.aws_now(now);
         let mut alarms = 0;
+        let mut missed = Vec::new();
         for kept in store.topics {
             match kept.memory {
                 Some(Memory::Alarm(alarm))
                     if self.adopts_alarms() && alarms < ALARMS_ADOPTED_MAX =>
                 {
+                    missed.extend(self.alarms.missed(&alarm));
                     alarms += usize::from(self.alarms.adopt(*alarm, now.mono, aws_now));
                 }
                 Some(Memory::Messages(listed)) if self.wants_pushes() => {
@@ -266,6 +268,7 @@ impl Engine {
                 _ => {}
             }
         }
+        self.tell_alarms(now, &missed);
         let adopted: Vec<_> = self.alarms.iter().map(|(key, _)| key.clone()).collect();
         adopted
             .into_iter()

@@ -64,6 +64,8 @@ mod sim;
 #[path = "day/truth.rs"]
 mod truth;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -72,12 +74,19 @@ use sim::Day;
 /// Days that are simulated.
 const SEEDS: u64 = 1000;
 const HOURS: u64 = 24;
+/// After so many failed days the others are left out.
+const FAILURES_MAX: usize = 8;
+/// Days in which memory is looked at.
+const MEMORY_SEEDS: u64 = 12;
+/// How much more an engine may hold after a day than after two hours: regions and what was heard
+/// of them differ.
+const MEMORY_GROWTH_MAX: f64 = 1.5;
+/// And so many bytes besides: what is remembered of pushed messages fills up to its limits.
+const MEMORY_BYTES_MORE_MAX: i64 = 64 * 1024;
 /// A calm begins at the latest so long before the end of two hours.
 const CALM: Duration = Duration::from_secs(45 * 60);
 /// What is still settling when a calm begins has settled then.
 const SETTLED: Duration = Duration::from_secs(25 * 60);
-/// What only a resource of v2 itself tells may take so long: it is looked at each half hour.
-const LAST_CALM: Duration = Duration::from_secs(45 * 60);
 /// Longest time between two disturbances, in seconds.
 const STEP_SECONDS_MAX: u64 = 240;
 
@@ -111,35 +120,65 @@ fn run(seed: u64, hours: u64) -> Day {
     day
 }
 
+/// Runs each seed on one of as many threads as there are cores; gives the seeds that failed.
+fn run_all(seeds: std::ops::Range<u64>, of_seed: impl Fn(u64) + Sync) -> Vec<u64> {
+    let next = AtomicU64::new(seeds.start);
+    let failed = Mutex::new(Vec::new());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            let is_enough = failed.lock().unwrap().len() >= FAILURES_MAX;
+            if seed >= seeds.end || is_enough {
+                return;
+            }
+            // What is wrong the panic has told.
+            if catch_unwind(AssertUnwindSafe(|| of_seed(seed))).is_err() {
+                failed.lock().unwrap().push(seed);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        (0..cores).for_each(|_| drop(scope.spawn(work)));
+    });
+    failed.into_inner().unwrap()
+}
+
 #[test]
 fn a_thousand_days() {
     let began = Instant::now();
-    let (first, count) = match number("DAY_SEED") {
-        Some(seed) => (seed, 1),
-        None => (1, number("DAY_SEEDS").unwrap_or(SEEDS)),
+    let seeds = match number("DAY_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 1..number("DAY_SEEDS").unwrap_or(SEEDS) + 1,
     };
-    let next = AtomicU64::new(first);
     let (events, published) = (AtomicU64::new(0), AtomicU64::new(0));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..cores {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + count {
-                        return;
-                    }
-                    let day = run(seed, HOURS);
-                    events.fetch_add(day.events, Ordering::Relaxed);
-                    published.fetch_add(day.truth.published, Ordering::Relaxed);
-                }
-            });
-        }
+    let failed = run_all(seeds.clone(), |seed| {
+        let day = run(seed, HOURS);
+        events.fetch_add(day.events, Ordering::Relaxed);
+        published.fetch_add(day.truth.published, Ordering::Relaxed);
     });
     let took = began.elapsed().as_secs_f64();
-    println!(
-        "{count} days in {took:.1} s: {} events, {} publications",
-        events.into_inner(),
-        published.into_inner()
-    );
+    let (events, published) = (events.into_inner(), published.into_inner());
+    println!("{seeds:?} in {took:.1} s: {events} events, {published} publications");
+    assert!(failed.is_empty(), "see above what failed: seeds {failed:?}");
+}
+
+/// What an engine holds at the end of a calm does not grow with the hours. It is found out by
+/// dropping it, so each of the three is a day of its own that goes the same way.
+#[test]
+fn memory_is_flat() {
+    let failed = run_all(1..MEMORY_SEEDS + 1, |seed| {
+        let held = [2, 12, HOURS].map(|hours| {
+            let mut day = run(seed, hours);
+            memory::held_by(day.agent.take())
+        });
+        println!("seed {seed}: an engine holds {held:?} bytes");
+        let [two, twelve, all] = held;
+        let most = (two as f64 * MEMORY_GROWTH_MAX) as i64 + MEMORY_BYTES_MORE_MAX;
+        assert!(
+            twelve <= most && all <= most,
+            "seed {seed}: memory is flat: {held:?} bytes after 2, 12 and {HOURS} hours"
+        );
+    });
+    assert!(failed.is_empty(), "see above what failed: seeds {failed:?}");
 }

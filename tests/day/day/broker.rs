@@ -36,6 +36,8 @@ pub struct Broker {
     /// What its access list swallows, as a part of a topic's name.
     pub refuses: Option<&'static str>,
     pub session: u64,
+    /// Whether the agent has one.
+    pub connected: bool,
     pub free_at: Duration,
 }
 
@@ -49,6 +51,7 @@ impl Broker {
             backup: BTreeMap::new(),
             refuses: None,
             session: 0,
+            connected: false,
             free_at: Duration::ZERO,
         }
     }

@@ -99,7 +99,13 @@ impl Day {
         if let Some(more) = held.keys().find(|topic| !wanted.contains_key(**topic)) {
             self.fail("wanted is retained", &format!("nobody wants {more}"));
         }
-        self.expect("agent", "health", &"ok".into());
+        let agent = self.shown("agent");
+        let reasons = agent["reasons"].as_array().into_iter().flatten();
+        let text = |reason: &Value| reason.as_str().unwrap_or_default().to_owned();
+        // A disk that was full is tried again when there is something to write.
+        if let Some(reason) = reasons.map(text).find(|reason| !reason.starts_with("the spool:")) {
+            self.fail("all is well after a calm", &reason);
+        }
         if self.shown("status") != "online" {
             self.fail("wanted is retained", "status is not online");
         }
@@ -236,13 +242,17 @@ impl Day {
             ));
             let next = all[n + 1..].iter().find(|t| t.alarm == *name);
             let next = next.map_or(i64::MAX, |t| t.at_ms - super::sim::START.0);
-            let is_pushed = change.safe.is_some_and(|safe| {
-                let in_time = (safe.as_millis() as i64) < next;
-                // A process takes the last change that the store shows for one that was told.
-                in_time && !self.boots.iter().any(|boot| (at..=safe).contains(boot))
+            let booted = |until: Duration| self.boots.iter().any(|b| (at..=until).contains(b));
+            // A process takes the last change that the store shows for one that was told.
+            let is_pushed = change.heard.is_some_and(|heard| {
+                let in_time = (heard.as_millis() as i64) < next;
+                in_time && !booted(heard)
             });
             let before = all[..n].iter().rfind(|t| t.alarm == *name);
+            // What waited for the broker in a process that ended is found again by the store.
+            let is_kept = next == i64::MAX && self.tampered.is_none_or(|t| t < at);
             let is_polled = change.sights >= 2
+                && (is_kept || !booted(self.now))
                 && before.is_some_and(|t| {
                     let known = t.seen_by.is_some() && t.seen_by == change.seen_by;
                     known && t.sights > 0 && t.state != change.state && !t.optional

@@ -198,6 +198,7 @@ impl Day {
             }
         }
         self.broker.session += 1;
+        self.broker.connected = false;
         let will = Duration::from_millis(self.rng.u64(..20_000));
         self.later(will, Pending::Will);
         for (n, _) in std::mem::take(&mut self.open).into_values() {
@@ -310,7 +311,7 @@ impl Day {
                         sent.due = repeats.then_some(self.now + again);
                         if sent.answered.replace(self.now).is_none() {
                             let id = sent.message.message_id.to_string();
-                            self.truth.is_safe(self.now, id);
+                            self.truth.is_safe(id);
                         }
                     }
                     Some(_) => sent.due = Some(self.now + RETRY),
@@ -342,6 +343,7 @@ impl Day {
             }
             Pending::Connect if self.broker.up => {
                 self.broker.session += 1;
+                self.broker.connected = true;
                 self.broker.free_at = self.now;
                 self.handle(Event::Broker(BrokerEvent::Connected));
             }
@@ -410,6 +412,7 @@ impl Day {
             let kept = kept.and_then(|payload| super::checks::timestamp(payload));
             // Another process would begin there.
             if kept.is_none_or(|kept| told.is_some_and(|told| kept > told)) {
+                self.say(&format!("{resource} is at {told:?}, and the store at {kept:?}"));
                 self.truth.loosen(&resource);
             }
         }
@@ -457,7 +460,10 @@ impl Day {
     pub fn lose_session(&mut self) {
         self.truth.cuts.push(self.now);
         self.broker.session += 1;
-        self.later(Duration::ZERO, Pending::Lost);
+        // Who has none only fails to get one.
+        if std::mem::take(&mut self.broker.connected) {
+            self.later(Duration::ZERO, Pending::Lost);
+        }
     }
 
     /// The broker has taken what is on its way, but nobody hears of it.
@@ -490,7 +496,7 @@ impl Day {
         let fails = self.queue.fails;
         let (end, deleted) = self.queue.carry_out(job, self.now, self.aws_now());
         for id in deleted {
-            self.truth.is_safe(self.now, id);
+            self.truth.is_safe(id);
         }
         if !fails {
             self.learned_ms = Some(-self.wall_error_ms);

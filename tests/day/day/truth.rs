@@ -16,7 +16,7 @@ const BACKFILL_MINUTES: i64 = 175;
 /// acknowledgement.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(30);
 /// Lines of the log in an hour.
-pub const LOG_LINES_AN_HOUR_MAX: usize = 400;
+pub const LOG_LINES_AN_HOUR_MAX: usize = 2000;
 /// The same line in an hour.
 pub const SAME_LINE_AN_HOUR_MAX: usize = 130;
 
@@ -27,8 +27,8 @@ pub struct Transition {
     pub at_ms: i64,
     /// It may be told, and need not be: an alarm that was made anew.
     pub optional: bool,
-    /// When a message of it was first answered, or deleted from the queue.
-    pub safe: Option<Duration>,
+    /// When a message of it was first published: by then the agent had heard of it.
+    pub heard: Option<Duration>,
     /// Good polls that showed it, and the process that first saw it.
     pub sights: u32,
     pub seen_by: Option<u64>,
@@ -143,7 +143,7 @@ impl Truth {
             state: state.to_owned(),
             at_ms,
             optional,
-            safe: None,
+            heard: None,
             sights: 0,
             seen_by: None,
             told: Vec::new(),
@@ -159,10 +159,7 @@ impl Truth {
     }
 
     /// This message was answered 200, or deleted from the queue.
-    pub fn is_safe(&mut self, now: Duration, id: String) {
-        if let Some(n) = self.changes.get(&id) {
-            self.transitions[*n].safe.get_or_insert(now);
-        }
+    pub fn is_safe(&mut self, id: String) {
         self.safe.push(id);
     }
 
@@ -277,6 +274,9 @@ impl Truth {
         let Ok(head) = serde_json::from_str::<MessageHead<'_>>(payload) else {
             self.fail(now, "no message is lost", &format!("no message: {payload:.300}"));
         };
+        if let Some(n) = self.changes.get(head.message_id) {
+            self.transitions[*n].heard.get_or_insert(now);
+        }
         let all = self.messages.entry(head.message_id.to_owned()).or_default();
         let before = all.last().copied();
         all.push(now);
