@@ -13,7 +13,7 @@ use super::publish::{RECONNECT_FIRST, RECONNECT_MAX};
 use super::{Effect, Engine, Now, StoreRequest, backoff};
 use crate::state::apis::MediaApi;
 use crate::state::source::{Source, SourceState};
-use crate::state::time::Mono;
+use crate::state::time::{Mono, UnixMs};
 use crate::state::wish::AlarmsKept;
 use crate::topics::Topic;
 use crate::topics::memory::{Memory, Owner};
@@ -242,7 +242,7 @@ impl Engine {
     }
 
     fn adopt(&mut self, now: Now, store: Store) {
-        let aws_now = self.aws_now(now);
+        let aws_now = self.time_of_store(now, &store);
         let mut alarms = 0;
         let mut missed = Vec::new();
         for kept in store.topics {
@@ -274,6 +274,18 @@ impl Engine {
             .into_iter()
             .for_each(|key| self.outbox.touch(Topic::Alarm(key)));
         self.told.review_all = true;
+    }
+
+    /// AWS's time as far as it is known; from a clock that is not set yet, the newest change that
+    /// the store remembers, since that has happened.
+    fn time_of_store(&self, now: Now, store: &Store) -> UnixMs {
+        let is_set = !self.settings.needs_clock || now.wall >= self.settings.earliest_date;
+        let changed = |kept: &Kept| match &kept.memory {
+            Some(Memory::Alarm(alarm)) => alarm.updated_at,
+            _ => None,
+        };
+        let newest = store.topics.iter().filter_map(changed).max();
+        newest.filter(|_| !is_set).unwrap_or(self.aws_now(now))
     }
 
     fn adopts_alarms(&self) -> bool {

@@ -29,6 +29,13 @@ pub fn timestamp(payload: &str) -> Option<i64> {
     UnixMs::parse(rest.split('"').next()?).map(|at| at.minute().0)
 }
 
+/// Both from a little before the place where they differ.
+fn differing<'a>(one: &'a str, other: &'a str) -> (&'a str, &'a str) {
+    let same = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b);
+    let at = same.count().saturating_sub(60);
+    (one.get(at..).unwrap_or(one), other.get(at..).unwrap_or(other))
+}
+
 /// Why a job failed.
 pub fn fault_of(outcome: &Outcome) -> Option<&Fault> {
     match outcome {
@@ -91,7 +98,8 @@ impl Day {
                 None => self.fail("wanted is retained", &format!("{topic} is missing")),
                 Some(held) if *held == payload => {}
                 Some(held) => {
-                    let what = format!("{topic}\n  wanted {payload:.700}\n  held   {held:.700}");
+                    let (wanted, held) = differing(payload, held);
+                    let what = format!("{topic}\n  wanted …{wanted:.300}\n  held   …{held:.300}");
                     self.fail("wanted is retained", &what);
                 }
             }

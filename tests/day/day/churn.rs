@@ -323,7 +323,9 @@ impl Day {
                 w.put_alarm(alarm);
             }
         });
-        if !there {
+        if there {
+            self.truth.deleted.push((name, self.now));
+        } else {
             self.truth.changed(&name, state, now_ms, true);
         }
     }

@@ -9,6 +9,8 @@ use serde::Deserialize;
 
 use super::broker::PREFIX;
 use crate::region::SECRETS;
+use crate::region::sns::{TOKEN, UNSUBSCRIBE};
+use crate::region::world::WHITELIST;
 
 /// Points older than this when they come begin after an outage of three hours.
 const BACKFILL_MINUTES: i64 = 175;
@@ -60,6 +62,8 @@ pub struct Truth {
     pub safe: Vec<String>,
     /// When a session or the process ended.
     pub cuts: Vec<Duration>,
+    /// Alarms that were deleted, and when: they are forgotten.
+    pub deleted: Vec<(String, Duration)>,
     /// Nothing changes any more.
     pub is_quiet: bool,
     pub has_v2: bool,
@@ -110,6 +114,7 @@ impl Truth {
             changes: HashMap::new(),
             safe: Vec::new(),
             cuts: Vec::new(),
+            deleted: Vec::new(),
             is_quiet: false,
             has_v2: false,
             lines: HashMap::new(),
@@ -211,7 +216,11 @@ impl Truth {
     }
 
     fn no_secret(&self, now: Duration, text: &str) {
-        if let Some(secret) = SECRETS.iter().find(|secret| text.contains(**secret)) {
+        // Most of them have this word in them, and hardly any text has.
+        let is_clean = !text.contains("planted")
+            && ![WHITELIST, TOKEN, UNSUBSCRIBE].iter().any(|secret| text.contains(secret));
+        let found = || SECRETS.iter().find(|secret| text.contains(**secret));
+        if let Some(secret) = (!is_clean).then(found).flatten() {
             let what = format!("{secret} stands in: {text:.500}");
             self.fail(now, "no secret is shown", &what);
         }
@@ -262,7 +271,13 @@ impl Truth {
         };
         let before = self.transitions[n].told.last().copied();
         self.transitions[n].told.push(now);
+        let change = &self.transitions[n];
+        let at = Duration::from_millis((at_ms - self.start.0).unsigned_abs());
+        let deleted = self.deleted.iter();
+        let is_forgotten = deleted.filter(|(name, _)| *name == change.alarm);
+        let is_forgotten = is_forgotten.map(|(_, when)| when).any(|when| *when >= at);
         if let Some(before) = before
+            && !is_forgotten
             && !self.was_cut(before, now)
         {
             let what = format!("told at {} before: {payload:.300}", clock(before));
