@@ -236,7 +236,11 @@ fn a_change_that_a_poll_showed_before_the_store_could_be_read_is_told() {
         after.to(500 + broker_comes_after);
         after.broker.up = true;
         after.to(1500);
-        assert_eq!(after.events("alarm"), wanted, "{broker_comes_after} {state}");
+        assert_eq!(
+            after.events("alarm"),
+            wanted,
+            "{broker_comes_after} {state}"
+        );
         assert_eq!(after.json("alarm/a1")["state"], state);
         let previous = after.json("alarm/a1")["previous_state"].clone();
         assert_eq!(previous == "OK", !wanted.is_empty());

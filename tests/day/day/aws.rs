@@ -14,8 +14,8 @@ use pure::state::model::Api;
 use pure::state::polled::{Column, Query};
 
 use crate::region::refusal::Refusal;
-use crate::region::server::{Answer, Request, Seen};
 use crate::region::series::key;
+use crate::region::server::{Answer, Request, Seen};
 use crate::region::world::{Clock, World};
 use crate::region::{self, Fault as Planned};
 
@@ -40,8 +40,9 @@ pub enum How {
 
 pub struct Aws {
     world: World,
-    /// Counts the changes.
+    /// Counts the changes, those of alarms by themselves.
     version: u64,
+    alarms_version: u64,
     read: HashMap<String, (u64, Outcome)>,
     pub troubles: Vec<Trouble>,
     /// Data points go by way of JSON too.
@@ -61,6 +62,7 @@ impl Aws {
         Aws {
             world,
             version: 0,
+            alarms_version: 0,
             read: HashMap::new(),
             troubles: Vec::new(),
             points_by_json,
@@ -77,6 +79,13 @@ impl Aws {
         change(&mut self.world)
     }
 
+    /// Changes alarms and nothing else.
+    pub fn edit_alarms<T>(&mut self, now_ms: i64, change: impl FnOnce(&mut World) -> T) -> T {
+        self.alarms_version += 1;
+        self.world.clock = Clock::Fixed(now_ms);
+        change(&mut self.world)
+    }
+
     fn trouble(&self, action: &str) -> Option<&Trouble> {
         self.troubles.iter().find(|t| action.starts_with(t.of))
     }
@@ -84,10 +93,17 @@ impl Aws {
     pub fn answer(&mut self, job: Job, now_ms: i64) -> Ended {
         self.world.clock = Clock::Fixed(now_ms);
         let (requests, told_time) = (Cell::new(0), Cell::new(false));
-        let name = cache_name(&job).filter(|_| self.troubles.is_empty());
+        let is_well = !actions(&job)
+            .iter()
+            .any(|action| self.trouble(action).is_some());
+        let name = cache_name(&job).filter(|_| is_well);
+        let current = match job {
+            Job::Alarms => self.alarms_version,
+            _ => self.version,
+        };
         let known = name.as_ref().and_then(|name| self.read.get(name));
         if let Some((version, outcome)) = known
-            && *version == self.version
+            && *version == current
         {
             let outcome = outcome.clone();
             return Ended {
@@ -100,7 +116,10 @@ impl Aws {
             && !self.points_by_json
             && self.trouble("monitoring:GetMetricData").is_none()
         {
-            let columns = question.series.iter().map(|s| self.column(&s.query, question));
+            let columns = question
+                .series
+                .iter()
+                .map(|s| self.column(&s.query, question));
             let columns = columns.collect();
             return Ended {
                 outcome: Outcome::Metrics(question.clone(), Ok(columns)),
@@ -114,7 +133,7 @@ impl Aws {
         };
         let outcome = ask(&Service::asking(&carry), &job);
         if let Some(name) = name {
-            self.read.insert(name, (self.version, outcome.clone()));
+            self.read.insert(name, (current, outcome.clone()));
         }
         Ended {
             outcome: shown(job, outcome),
@@ -130,7 +149,9 @@ impl Aws {
             method: asked.method.to_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
-            headers: headers.map(|(n, v)| (n.to_ascii_lowercase(), v.to_string())).collect(),
+            headers: headers
+                .map(|(n, v)| (n.to_ascii_lowercase(), v.to_string()))
+                .collect(),
             body: asked.body.to_vec(),
             port: 0,
         };
@@ -167,13 +188,44 @@ impl Aws {
     }
 
     fn column(&self, query: &Query, question: &Question) -> Column {
-        let key = key(query.metric, query.dimensions.iter().map(|(n, v)| (*n, &**v)));
+        let key = key(
+            query.metric,
+            query.dimensions.iter().map(|(n, v)| (*n, &**v)),
+        );
         let (series, now_ms) = (self.world.metrics.get(&key), self.world.now_ms());
-        let value = |minute| series.and_then(|s| s.at(minute, now_ms)).unwrap_or(f64::NAN);
+        let value = |minute| {
+            series
+                .and_then(|s| s.at(minute, now_ms))
+                .unwrap_or(f64::NAN)
+        };
         Column {
             first: question.first,
             values: (question.first.0..question.end.0).map(value).collect(),
         }
+    }
+}
+
+/// What a listing asks for.
+fn actions(job: &Job) -> &'static [&'static str] {
+    match job {
+        Job::Inventory => &[
+            "mediapackage:ListChannels",
+            "mediapackage:ListOriginEndpoints",
+        ],
+        Job::Harvest(Api::V1, ..) => &["mediapackage:ListHarvestJobs"],
+        Job::Harvest(Api::V2, ..) => &["mediapackagev2:ListHarvestJobs"],
+        Job::Vod => &[
+            "mediapackage-vod:ListPackagingGroups",
+            "mediapackage-vod:ListPackagingConfigurations",
+        ],
+        Job::ListV2(_) => &[
+            "mediapackagev2:ListChannelGroups",
+            "mediapackagev2:ListChannels",
+            "mediapackagev2:ListOriginEndpoints",
+        ],
+        Job::Series(_) => &["monitoring:ListMetrics"],
+        Job::Alarms => &["monitoring:DescribeAlarms"],
+        Job::Metrics(_) | Job::Details(_) | Job::Queue(_) => &[],
     }
 }
 
@@ -214,10 +266,13 @@ fn ask(service: &Service<'_>, job: &Job) -> Outcome {
             }
             Outcome::Details(all)
         }
-        Job::Harvest(api, groups, _) => Outcome::Harvest(*api, match api {
-            Api::V1 => harvest::list_v1(service, |_| true),
-            Api::V2 => harvest::list_v2(service, groups, |_| true),
-        }),
+        Job::Harvest(api, groups, _) => Outcome::Harvest(
+            *api,
+            match api {
+                Api::V1 => harvest::list_v1(service, |_| true),
+                Api::V2 => harvest::list_v2(service, groups, |_| true),
+            },
+        ),
         Job::Vod => Outcome::Vod(vod::poll(service)),
         Job::Series(level) => {
             let wanted = |row: &_| catalogue::is_asked(row, *level);
@@ -238,14 +293,22 @@ fn ask(service: &Service<'_>, job: &Job) -> Outcome {
 /// Service and operation of a request.
 fn place(request: &Request) -> (&'static str, String) {
     if let Some(target) = request.header("x-amz-target") {
-        return ("monitoring", target.rsplit('.').next().unwrap_or_default().to_owned());
+        return (
+            "monitoring",
+            target.rsplit('.').next().unwrap_or_default().to_owned(),
+        );
     }
     let all = [
         ("mediapackage", region::mediapackage::operation(request)),
-        ("mediapackagev2", region::mediapackage_v2::operation(request)),
+        (
+            "mediapackagev2",
+            region::mediapackage_v2::operation(request),
+        ),
         ("mediapackage-vod", region::vod::operation(request)),
     ];
-    let known = all.into_iter().find(|(_, name)| *name != region::server::UNKNOWN);
+    let known = all
+        .into_iter()
+        .find(|(_, name)| *name != region::server::UNKNOWN);
     let (service, operation) = known.unwrap_or(all[0]);
     (service, operation.to_owned())
 }

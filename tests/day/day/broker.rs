@@ -65,7 +65,12 @@ impl Broker {
         if publication.retain && self.swallows(&publication.topic) {
             return false;
         }
-        let Publication { topic, payload, retain, .. } = publication;
+        let Publication {
+            topic,
+            payload,
+            retain,
+            ..
+        } = publication;
         if *retain && payload.is_empty() {
             self.retained.remove(topic);
         } else if *retain {

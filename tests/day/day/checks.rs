@@ -33,7 +33,10 @@ pub fn timestamp(payload: &str) -> Option<i64> {
 fn differing<'a>(one: &'a str, other: &'a str) -> (&'a str, &'a str) {
     let same = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b);
     let at = same.count().saturating_sub(60);
-    (one.get(at..).unwrap_or(one), other.get(at..).unwrap_or(other))
+    (
+        one.get(at..).unwrap_or(one),
+        other.get(at..).unwrap_or(other),
+    )
 }
 
 /// Why a job failed.
@@ -61,6 +64,8 @@ impl Day {
         self.check_alarms();
         self.check_changes();
         self.check_messages();
+        // The store is whole again.
+        self.is_tampered = false;
     }
 
     fn fail(&self, invariant: &str, what: &str) -> ! {
@@ -91,7 +96,11 @@ impl Day {
         let is_stats = |topic: &String| topic.starts_with("mp/x/agent/stats");
         let mut wanted = agent.retained();
         wanted.retain(|topic, _| !is_stats(topic));
-        let held = self.broker.retained.iter().filter(|(topic, _)| !is_stats(topic));
+        let held = self
+            .broker
+            .retained
+            .iter()
+            .filter(|(topic, _)| !is_stats(topic));
         let held: BTreeMap<&String, &String> = held.collect();
         for (topic, payload) in &wanted {
             match held.get(topic) {
@@ -111,7 +120,10 @@ impl Day {
         let reasons = agent["reasons"].as_array().into_iter().flatten();
         let text = |reason: &Value| reason.as_str().unwrap_or_default().to_owned();
         // A disk that was full is tried again when there is something to write.
-        if let Some(reason) = reasons.map(text).find(|reason| !reason.starts_with("the spool:")) {
+        if let Some(reason) = reasons
+            .map(text)
+            .find(|reason| !reason.starts_with("the spool:"))
+        {
             self.fail("all is well after a calm", &reason);
         }
         if self.shown("status") != "online" {
@@ -123,9 +135,12 @@ impl Day {
     fn check_region(&self) {
         let world = self.aws.world();
         let mut wanted = BTreeSet::new();
-        for id in world.channels.iter().map(|c| c.id.clone()).chain(
-            world.v2.channels.iter().map(|c| c.id()),
-        ) {
+        for id in world
+            .channels
+            .iter()
+            .map(|c| c.id.clone())
+            .chain(world.v2.channels.iter().map(|c| c.id()))
+        {
             for part in ["", "/health", "/metrics"] {
                 wanted.insert(format!("channel/{id}{part}"));
             }
@@ -133,8 +148,20 @@ impl Day {
         let endpoints = world.endpoints.iter().map(|e| e.id.clone());
         let endpoints = endpoints.chain(world.v2.endpoints.iter().map(|e| e.id()));
         wanted.extend(endpoints.map(|id| format!("endpoint/{id}")));
-        wanted.extend(world.v2.groups.iter().map(|g| format!("channel_group/{}", g.name)));
-        wanted.extend(world.vod.groups.iter().map(|g| format!("packaging_group/{}", g.id)));
+        wanted.extend(
+            world
+                .v2
+                .groups
+                .iter()
+                .map(|g| format!("channel_group/{}", g.name)),
+        );
+        wanted.extend(
+            world
+                .vod
+                .groups
+                .iter()
+                .map(|g| format!("packaging_group/{}", g.id)),
+        );
         let vod = world.vod.configurations.iter();
         wanted.extend(vod.map(|c| format!("packaging_configuration/{}", c.id)));
         let mut held = BTreeSet::new();
@@ -147,14 +174,20 @@ impl Day {
             }
         }
         if let Some(missing) = wanted.difference(&held).next() {
-            self.fail("the picture is that of the region", &format!("{missing} is missing"));
+            self.fail(
+                "the picture is that of the region",
+                &format!("{missing} is missing"),
+            );
         }
         let only_with_series = |topic: &&String| {
             let of = topic.strip_suffix("/metrics");
             !of.is_some_and(|of| wanted.contains(of))
         };
         if let Some(more) = held.difference(&wanted).find(only_with_series) {
-            self.fail("the picture is that of the region", &format!("{more} is of nothing"));
+            self.fail(
+                "the picture is that of the region",
+                &format!("{more} is of nothing"),
+            );
         }
     }
 
@@ -165,7 +198,10 @@ impl Day {
             let tags = serde_json::to_value(&channel.tags).unwrap_or_default();
             self.expect(&below, "tags", &tags);
             self.expect(&below, "description", &channel.description.clone().into());
-            let endpoints = world.endpoints.iter().filter(|e| e.channel_id == channel.id);
+            let endpoints = world
+                .endpoints
+                .iter()
+                .filter(|e| e.channel_id == channel.id);
             let mut endpoints: Vec<&str> = endpoints.map(|e| e.id.as_str()).collect();
             endpoints.sort_unstable();
             self.expect(&below, "endpoints", &endpoints.into());
@@ -184,7 +220,10 @@ impl Day {
         for topic in self.broker.retained.keys() {
             let job = topic.strip_prefix("mp/x/harvest_job/");
             if job.is_some_and(|id| !world.jobs.iter().any(|job| job.id == id)) {
-                self.fail("the picture is that of the region", &format!("{topic} is of nothing"));
+                self.fail(
+                    "the picture is that of the region",
+                    &format!("{topic} is of nothing"),
+                );
             }
         }
     }
@@ -192,7 +231,11 @@ impl Day {
     /// Newest minute that a poll must have shown by now.
     fn newest_minute(&self) -> i64 {
         let pace = self.plan.metrics_interval + Duration::from_secs(60);
-        self.aws_now().plus_ms(-SETTLE_MS - pace.as_millis() as i64).minute().0 - 1
+        self.aws_now()
+            .plus_ms(-SETTLE_MS - pace.as_millis() as i64)
+            .minute()
+            .0
+            - 1
     }
 
     /// What channels of v1 show are the values of CloudWatch of a minute as new as can be.
@@ -206,8 +249,10 @@ impl Day {
                 let what = format!("{below} is old: {shown:.300}");
                 self.fail("the picture is that of the region", &what);
             }
-            for (name, field) in [("EgressBytes", "egress_bytes"), ("IngressBytes", "ingress_bytes")]
-            {
+            for (name, field) in [
+                ("EgressBytes", "egress_bytes"),
+                ("IngressBytes", "ingress_bytes"),
+            ] {
                 let key = key(name, [("Channel", channel.id.as_str())].into_iter());
                 let series = world.metrics.get(&key);
                 let value = series.and_then(|s| s.at(minute, now.0));
@@ -245,9 +290,10 @@ impl Day {
             if change.optional || !change.told.is_empty() {
                 continue;
             }
-            let (name, at) = (&change.alarm, Duration::from_millis(
-                (change.at_ms - super::sim::START.0).unsigned_abs(),
-            ));
+            let (name, at) = (
+                &change.alarm,
+                Duration::from_millis((change.at_ms - super::sim::START.0).unsigned_abs()),
+            );
             let next = all[n + 1..].iter().find(|t| t.alarm == *name);
             let next = next.map_or(i64::MAX, |t| t.at_ms - super::sim::START.0);
             let booted = |until: Duration| self.boots.iter().any(|b| (at..=until).contains(b));
@@ -258,7 +304,7 @@ impl Day {
             });
             let before = all[..n].iter().rfind(|t| t.alarm == *name);
             // What waited for the broker in a process that ended is found again by the store.
-            let is_kept = next == i64::MAX && self.tampered.is_none_or(|t| t < at);
+            let is_kept = next == i64::MAX && !self.is_tampered;
             let is_polled = change.sights >= 2
                 && (is_kept || !booted(self.now))
                 && before.is_some_and(|t| {
@@ -285,7 +331,10 @@ impl Day {
         }
         let left = self.sent.iter().position(|sent| sent.answered.is_none());
         if let Some(n) = left {
-            self.fail("no message is lost", &format!("message {n} is not answered"));
+            self.fail(
+                "no message is lost",
+                &format!("message {n} is not answered"),
+            );
         }
         if self.unanswered() > 0 || !self.queue.is_empty() {
             let what = format!("{} requests wait", self.unanswered());

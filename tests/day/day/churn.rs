@@ -43,12 +43,18 @@ const OPERATIONS: [&str; 12] = [
 fn how(rng: &mut Rng) -> How {
     let error = |status, code| {
         let message = "as planned";
-        How::Planned(Fault::Error { status, code, message })
+        How::Planned(Fault::Error {
+            status,
+            code,
+            message,
+        })
     };
     match rng.u8(..8) {
         0 => How::Away,
         1 => How::Cut,
-        2 => How::Planned(Fault::Throttle { retry_after_ms: None }),
+        2 => How::Planned(Fault::Throttle {
+            retry_after_ms: None,
+        }),
         3 => How::Planned(Fault::html(502)),
         4 => How::Planned(Fault::WrongTypes),
         5 => How::Planned(Fault::LoopingToken),
@@ -96,7 +102,12 @@ impl Day {
     }
 
     fn disturb_broker(&mut self) {
-        let how = [Comeback::Kept, Comeback::Empty, Comeback::Old, Comeback::Half];
+        let how = [
+            Comeback::Kept,
+            Comeback::Empty,
+            Comeback::Old,
+            Comeback::Half,
+        ];
         match self.rng.u8(..8) {
             0 | 1 => {
                 let how = how[self.rng.usize(..4)];
@@ -114,7 +125,7 @@ impl Day {
                 let part = parts[self.rng.usize(..4)];
                 self.say(&format!("the broker refuses {part}"));
                 self.broker.refuses = Some(part);
-                self.tampered = Some(self.now);
+                self.is_tampered = true;
             }
         }
     }
@@ -172,7 +183,9 @@ impl Day {
         let channels: Vec<String> = world.channels.iter().map(|c| c.id.clone()).collect();
         let now_ms = self.aws_now().0;
         self.aws.edit(now_ms, |world| {
-            channels.iter().for_each(|id| world.start_ingest(id, minute));
+            channels
+                .iter()
+                .for_each(|id| world.start_ingest(id, minute));
         });
     }
 
@@ -289,7 +302,9 @@ impl Day {
             return;
         }
         let old = alarm.state.clone();
-        self.edit(|w| w.set_alarm(&name, state, alarms::reason(state)));
+        self.aws.edit_alarms(now_ms, |w| {
+            w.set_alarm(&name, state, alarms::reason(state));
+        });
         self.say(&format!("alarm {name}: {old} > {state}"));
         let change = Some(self.truth.changed(&name, state, now_ms, false));
         let mut alarm = alarm;
@@ -315,7 +330,7 @@ impl Day {
         let there = self.aws.world().alarms.iter().any(|a| a.name == name);
         let state = STATES[self.rng.usize(..3)];
         self.say(&format!("alarm {name}: there: {}", !there));
-        self.edit(|w| match there {
+        self.aws.edit_alarms(now_ms, |w| match there {
             true => w.alarms.retain(|a| a.name != name),
             false => {
                 let mut alarm = plan::alarm(n, now_ms);

@@ -57,7 +57,12 @@ impl Storage for Disk {
 
     fn create(&mut self, file: &str) -> io::Result<()> {
         self.room()?;
-        match self.0.borrow_mut().files.insert(file.to_owned(), Vec::new()) {
+        match self
+            .0
+            .borrow_mut()
+            .files
+            .insert(file.to_owned(), Vec::new())
+        {
             Some(_) => Err(ErrorKind::AlreadyExists.into()),
             None => Ok(()),
         }
@@ -70,7 +75,11 @@ impl Storage for Disk {
 
     fn write_at(&mut self, file: &str, at: u64, bytes: &[u8]) -> io::Result<()> {
         self.room()?;
-        self.0.borrow_mut().files.entry(file.to_owned()).or_default();
+        self.0
+            .borrow_mut()
+            .files
+            .entry(file.to_owned())
+            .or_default();
         let at = at as usize;
         self.with(file, |held| {
             held.resize(held.len().max(at + bytes.len()), 0);
@@ -135,7 +144,11 @@ impl Shelf {
             SpoolRequest::Append { seq, record } => self.append(seq, record),
             SpoolRequest::Open if !self.0.is_open() => {
                 let opened = self.0.open(&decode);
-                opened.ok().map(|opened| SpoolEvent::Opened(Ok(opened))).into_iter().collect()
+                opened
+                    .ok()
+                    .map(|opened| SpoolEvent::Opened(Ok(opened)))
+                    .into_iter()
+                    .collect()
             }
             SpoolRequest::Open => Vec::new(),
             SpoolRequest::Read { from } => vec![SpoolEvent::Read(self.0.read(from, &decode))],
@@ -157,12 +170,18 @@ impl Shelf {
                 Ok(opened) => told.push(SpoolEvent::Opened(Ok(opened))),
                 Err(why) => {
                     let result = Err(why);
-                    return vec![SpoolEvent::Stored { seqs: vec![seq], result }];
+                    return vec![SpoolEvent::Stored {
+                        seqs: vec![seq],
+                        result,
+                    }];
                 }
             }
         }
         let stored = self.0.append(&[(seq, record)]).into_iter();
-        told.extend(stored.map(|s| SpoolEvent::Stored { seqs: s.seqs, result: s.result }));
+        told.extend(stored.map(|s| SpoolEvent::Stored {
+            seqs: s.seqs,
+            result: s.result,
+        }));
         told
     }
 }

@@ -90,8 +90,16 @@ impl Plan {
     pub fn resources(&self, world: &World) -> Vec<String> {
         let channels = world.channels.iter().map(|c| format!("channel/{}", c.id));
         let endpoints = world.endpoints.iter().map(|e| format!("endpoint/{}", e.id));
-        let v2 = world.v2.channels.iter().map(|c| format!("channel/{}", c.id()));
-        let v2_endpoints = world.v2.endpoints.iter().map(|e| format!("endpoint/{}", e.id()));
+        let v2 = world
+            .v2
+            .channels
+            .iter()
+            .map(|c| format!("channel/{}", c.id()));
+        let v2_endpoints = world
+            .v2
+            .endpoints
+            .iter()
+            .map(|e| format!("endpoint/{}", e.id()));
         let vod = world.vod.configurations.iter();
         let vod = vod.map(|c| format!("packaging_configuration/{}", c.id));
         let all = channels.chain(endpoints).chain(v2).chain(v2_endpoints);

@@ -90,9 +90,7 @@ impl Queue {
         let fault = || Fault::new(FaultKind::Server, "SQS refused with status 500", "");
         let end = match job {
             QueueJob::Receive { .. } if self.fails => QueueEnd::Received(Err(fault())),
-            QueueJob::Delete(receipts) if self.fails => {
-                QueueEnd::Deleted(receipts, Some(fault()))
-            }
+            QueueJob::Delete(receipts) if self.fails => QueueEnd::Deleted(receipts, Some(fault())),
             QueueJob::Hide(_) if self.fails => QueueEnd::Hidden(Err(fault())),
             QueueJob::Receive { count, .. } => {
                 QueueEnd::Received(Ok(self.receive(count, now, aws_now)))
@@ -120,7 +118,10 @@ impl Queue {
     }
 
     fn receive(&mut self, count: usize, now: Duration, aws_now: UnixMs) -> Vec<Letter> {
-        let visible = self.items.iter_mut().filter(|(_, item)| item.visible_at <= now);
+        let visible = self
+            .items
+            .iter_mut()
+            .filter(|(_, item)| item.visible_at <= now);
         let mut letters = Vec::new();
         for (n, item) in visible.take(count) {
             item.received += 1;

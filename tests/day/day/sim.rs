@@ -87,8 +87,8 @@ pub struct Day {
     number: u64,
     events_at_once: u32,
     pub events: u64,
-    /// The store was tampered with at this time.
-    pub tampered: Option<Duration>,
+    /// The broker has lost some of its store since the last calm.
+    pub is_tampered: bool,
     /// When the processes began.
     pub boots: Vec<Duration>,
 }
@@ -123,7 +123,7 @@ impl Day {
             number: 0,
             events_at_once: 0,
             events: 0,
-            tampered: None,
+            is_tampered: false,
             boots: Vec::new(),
         };
         day.boot();
@@ -228,7 +228,8 @@ impl Day {
                 let deadline = agent.deadline(self.now()).0;
                 if deadline <= self.now {
                     let what = format!("{} is not after now", clock(deadline));
-                    self.truth.fail(self.now, "a deadline lies in the future", &what);
+                    self.truth
+                        .fail(self.now, "a deadline lies in the future", &what);
                 }
                 next = Some(next.map_or(deadline, |at| at.min(deadline)));
             }
@@ -244,7 +245,11 @@ impl Day {
                 self.deliver_sent();
                 continue;
             }
-            match self.pending.first_entry().filter(|entry| entry.key().0 <= next) {
+            match self
+                .pending
+                .first_entry()
+                .filter(|entry| entry.key().0 <= next)
+            {
                 Some(entry) => {
                     let pending = entry.remove();
                     self.deliver(pending);
@@ -257,9 +262,14 @@ impl Day {
 
     fn count_event(&mut self, next: Duration) {
         self.events += 1;
-        self.events_at_once = if next > self.now { 0 } else { self.events_at_once + 1 };
+        self.events_at_once = if next > self.now {
+            0
+        } else {
+            self.events_at_once + 1
+        };
         if self.events_at_once > EVENTS_AT_ONCE_MAX {
-            self.truth.fail(self.now, "no endless loop", "time stands still");
+            self.truth
+                .fail(self.now, "no endless loop", "time stands still");
         }
     }
 
@@ -297,11 +307,13 @@ impl Day {
             Effect::ReadStore(_) => self.later(Duration::from_millis(20), Pending::Read),
             Effect::Answer { request, refused } => {
                 let Some((n, since)) = self.open.remove(&request) else {
-                    self.truth.fail(self.now, "a request is answered once", "again");
+                    self.truth
+                        .fail(self.now, "a request is answered once", "again");
                 };
                 if self.now - since > ANSWER_MAX {
                     let what = format!("message {n} waited since {}", clock(since));
-                    self.truth.fail(self.now, "an answer comes within ten seconds", &what);
+                    self.truth
+                        .fail(self.now, "an answer comes within ten seconds", &what);
                 }
                 let again = Duration::from_secs(self.rng.u64(1..REPEAT_SECONDS_MAX));
                 let repeats = self.rng.u8(..10) == 0;
@@ -378,7 +390,8 @@ impl Day {
     /// Whoever waits to start the agent does so now.
     pub fn boot_now(&mut self) {
         if self.agent.is_none() {
-            self.pending.retain(|_, pending| !matches!(pending, Pending::Boot));
+            self.pending
+                .retain(|_, pending| !matches!(pending, Pending::Boot));
             self.boot();
         }
     }
@@ -412,7 +425,9 @@ impl Day {
             let kept = kept.and_then(|payload| super::checks::timestamp(payload));
             // Another process would begin there.
             if kept.is_none_or(|kept| told.is_some_and(|told| kept > told)) {
-                self.say(&format!("{resource} is at {told:?}, and the store at {kept:?}"));
+                self.say(&format!(
+                    "{resource} is at {told:?}, and the store at {kept:?}"
+                ));
                 self.truth.loosen(&resource);
             }
         }
@@ -427,7 +442,9 @@ impl Day {
         if is_alarms && matches!(ended.outcome, Outcome::Alarms(Ok(_))) {
             self.note_alarms_seen();
         }
-        if self.truth.trace && let Some(fault) = super::checks::fault_of(&ended.outcome) {
+        if self.truth.trace
+            && let Some(fault) = super::checks::fault_of(&ended.outcome)
+        {
             self.say(&format!("AWS: {fault}"));
         }
         self.handle(Event::Polled(Polled {
@@ -483,7 +500,7 @@ impl Day {
         self.broker.up = false;
         self.broker.lose(how);
         if how != Comeback::Kept {
-            self.tampered = Some(self.now);
+            self.is_tampered = true;
         }
         self.lose_session();
     }
@@ -519,10 +536,13 @@ impl Day {
     pub fn mail(&mut self, id: String, body: String) {
         self.queue.put(id, body, self.aws_now(), self.now);
         // A receive that waits is answered at once.
-        let waits = self.pending.iter().find_map(|(key, pending)| match pending {
-            Pending::Mail(QueueJob::Receive { .. }, _) => Some(*key),
-            _ => None,
-        });
+        let waits = self
+            .pending
+            .iter()
+            .find_map(|(key, pending)| match pending {
+                Pending::Mail(QueueJob::Receive { .. }, _) => Some(*key),
+                _ => None,
+            });
         if let Some(pending) = waits.and_then(|key| self.pending.remove(&key)) {
             self.later(self.queue.delay, pending);
         }
@@ -558,6 +578,7 @@ impl Day {
             }))));
         }
         let sent = &self.sent;
-        self.unsettled.retain(|n| sent[*n].answered.is_none() || sent[*n].due.is_some());
+        self.unsettled
+            .retain(|n| sent[*n].answered.is_none() || sent[*n].due.is_some());
     }
 }

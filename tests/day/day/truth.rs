@@ -142,7 +142,8 @@ impl Truth {
 
     pub fn changed(&mut self, alarm: &str, state: &str, at_ms: i64, optional: bool) -> usize {
         let n = self.transitions.len();
-        self.by_change.insert((alarm.into(), state.into(), at_ms), n);
+        self.by_change
+            .insert((alarm.into(), state.into(), at_ms), n);
         self.transitions.push(Transition {
             alarm: alarm.to_owned(),
             state: state.to_owned(),
@@ -185,7 +186,10 @@ impl Truth {
         self.no_secret(now, topic);
         self.no_secret(now, payload);
         if self.trace {
-            let cut = payload.char_indices().nth(300).map_or(payload.len(), |(at, _)| at);
+            let cut = payload
+                .char_indices()
+                .nth(300)
+                .map_or(payload.len(), |(at, _)| at);
             eprintln!("{} > {topic} {}", clock(now), &payload[..cut]);
         }
         let below = topic.strip_prefix(PREFIX).unwrap_or(topic);
@@ -206,7 +210,12 @@ impl Truth {
         let levels: Vec<&str> = below.split('/').collect();
         match levels[..] {
             ["agent", "stats", ..] | ["summary", ..] => true,
-            ["channel" | "endpoint" | "packaging_configuration", _, "metrics" | "point", ..] => true,
+            [
+                "channel" | "endpoint" | "packaging_configuration",
+                _,
+                "metrics" | "point",
+                ..,
+            ] => true,
             // A job is shown for a time after its end.
             ["harvest_job", _] => true,
             // What only a resource of v2 itself tells is looked at each half hour.
@@ -218,7 +227,9 @@ impl Truth {
     fn no_secret(&self, now: Duration, text: &str) {
         // Most of them have this word in them, and hardly any text has.
         let is_clean = !text.contains("planted")
-            && ![WHITELIST, TOKEN, UNSUBSCRIBE].iter().any(|secret| text.contains(secret));
+            && ![WHITELIST, TOKEN, UNSUBSCRIBE]
+                .iter()
+                .any(|secret| text.contains(secret));
         let found = || SECRETS.iter().find(|secret| text.contains(**secret));
         if let Some(secret) = (!is_clean).then(found).flatten() {
             let what = format!("{secret} stands in: {text:.500}");
@@ -228,7 +239,11 @@ impl Truth {
 
     fn point(&mut self, now: Duration, resource: &str, payload: &str) {
         let Ok(head) = serde_json::from_str::<PointHead<'_>>(payload) else {
-            self.fail(now, "each minute once", &format!("no point: {payload:.300}"));
+            self.fail(
+                now,
+                "each minute once",
+                &format!("no point: {payload:.300}"),
+            );
         };
         let minute = UnixMs::parse(head.timestamp).map_or(0, |at| at.minute().0);
         let settled = self.start.plus_ms(now.as_millis() as i64).minute().0;
@@ -267,7 +282,11 @@ impl Truth {
         let at_ms = UnixMs::parse(&head.time).map_or(0, |at| at.0);
         let key = (head.alarm, head.state, at_ms);
         let Some(&n) = self.by_change.get(&key) else {
-            self.fail(now, "each alarm once", &format!("never happened: {payload:.300}"));
+            self.fail(
+                now,
+                "each alarm once",
+                &format!("never happened: {payload:.300}"),
+            );
         };
         let before = self.transitions[n].told.last().copied();
         self.transitions[n].told.push(now);
@@ -287,7 +306,11 @@ impl Truth {
 
     fn message_told(&mut self, now: Duration, payload: &str) {
         let Ok(head) = serde_json::from_str::<MessageHead<'_>>(payload) else {
-            self.fail(now, "no message is lost", &format!("no message: {payload:.300}"));
+            self.fail(
+                now,
+                "no message is lost",
+                &format!("no message: {payload:.300}"),
+            );
         };
         if let Some(n) = self.changes.get(head.message_id) {
             self.transitions[*n].heard.get_or_insert(now);
@@ -298,7 +321,11 @@ impl Truth {
         if let Some(before) = before
             && !self.was_cut(before, now)
         {
-            let what = format!("{} was published at {} before", head.message_id, clock(before));
+            let what = format!(
+                "{} was published at {} before",
+                head.message_id,
+                clock(before)
+            );
             self.fail(now, "each message once", &what);
         }
     }

@@ -2,7 +2,10 @@
 //! write. It is the agent's own code, file by file, compiled once more with optimizations; in
 //! place of the connection to AWS there is a [`aws::client::Service`] that asks a function.
 
-#![allow(dead_code, reason = "what the connection and the listener use is not here")]
+#![allow(
+    dead_code,
+    reason = "what the connection and the listener use is not here"
+)]
 
 #[path = "../../../src/engine/mod.rs"]
 pub mod engine;

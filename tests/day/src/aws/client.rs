@@ -49,7 +49,10 @@ impl<'a> Service<'a> {
             body: &call.body,
         };
         let Some((status, headers, body)) = (self.carry)(&asked) else {
-            let what = format!("the connection ended within the answer to {}", call.operation);
+            let what = format!(
+                "the connection ended within the answer to {}",
+                call.operation
+            );
             return Err(Fault::new(FaultKind::Network, what, ""));
         };
         if (200..300).contains(&status) {
@@ -58,7 +61,10 @@ impl<'a> Service<'a> {
         let Refusal { code, message } = Refusal::read(&headers, &body);
         let (kind, _) = retry::classify(status, code.as_deref());
         let message = message.unwrap_or_default();
-        let what = format!("AWS refused {} with status {status}: {message}", call.operation);
+        let what = format!(
+            "AWS refused {} with status {status}: {message}",
+            call.operation
+        );
         Err(Fault {
             code,
             ..Fault::new(kind, what, "")
