@@ -63,8 +63,10 @@ fn a_minute_on_its_way_to_a_slow_broker_is_not_sent_again_by_the_next_poll() {
     rig.to(8000);
     rig.broker.up = true;
     // What is on its way takes a quarter of a minute, and all there is to catch up on longer
-    // than the time to the next poll.
+    // than the time to the next poll. A channel that comes meanwhile is asked for in that time.
     rig.broker.gap = Duration::from_millis(250);
+    rig.to(8010);
+    rig.region.add_live("c9", ALWAYS);
     rig.to(9000);
     for id in ["c1", "c2", "c3"] {
         let told = rig.points(&format!("channel/{id}/point"));

@@ -435,6 +435,16 @@ impl Day {
 
     fn answer(&mut self, job: Job, began: Mono) {
         let is_alarms = matches!(job, Job::Alarms);
+        if self.truth.trace
+            && let Job::Metrics(question) = &job
+        {
+            let (first, newest) = (question.first.start(), question.newest.start());
+            self.say(&format!(
+                "{} to {} are asked",
+                first.rfc3339(),
+                newest.rfc3339()
+            ));
+        }
         let ended = self.aws.answer(job, self.aws_now().0);
         if ended.told_time {
             self.learned_ms = Some(-self.wall_error_ms);
