@@ -299,14 +299,6 @@ impl Engine {
     fn next_point(&mut self) -> Option<Publication> {
         loop {
             let point = self.polls.batch.as_mut()?.next_point()?;
-            // A poll that could not wait for the broker leaves points on their way behind.
-            let minute = point.reading.minute;
-            if self
-                .outbox
-                .carries(&point.resource, minute, point.fingerprint)
-            {
-                continue;
-            }
             let Some(payload) = self.render_point(&point) else {
                 continue;
             };

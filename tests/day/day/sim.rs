@@ -28,6 +28,8 @@ const ANSWER_TIME: Duration = Duration::from_millis(300);
 const SPOOL_TIME: Duration = Duration::from_millis(20);
 /// SNS comes again after a refusal, or when nobody answers.
 pub const RETRY: Duration = Duration::from_secs(20);
+/// The agent has stopped within this.
+const STOP_MAX: Duration = Duration::from_secs(6);
 /// The agent answers SNS within this.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Of what was answered SNS brings some once more, within this.
@@ -89,6 +91,8 @@ pub struct Day {
     pub events: u64,
     /// The broker has lost some of its store since the last calm.
     pub is_tampered: bool,
+    /// Changes of alarms up to the last calm.
+    pub changes_checked: usize,
     /// When the processes began.
     pub boots: Vec<Duration>,
 }
@@ -124,6 +128,7 @@ impl Day {
             events_at_once: 0,
             events: 0,
             is_tampered: false,
+            changes_checked: 0,
             boots: Vec::new(),
         };
         day.boot();
@@ -387,19 +392,22 @@ impl Day {
         }
     }
 
-    /// Whoever waits to start the agent does so now.
+    /// Whoever waits to start the agent does so now, or once it has stopped.
     pub fn boot_now(&mut self) {
+        let all = self.pending.len();
+        self.pending
+            .retain(|_, pending| !matches!(pending, Pending::Boot));
         if self.agent.is_none() {
-            self.pending
-                .retain(|_, pending| !matches!(pending, Pending::Boot));
             self.boot();
+        } else if self.pending.len() < all {
+            self.later(STOP_MAX, Pending::Boot);
         }
     }
 
     fn boot_once(&mut self) {
         match self.agent {
             // It takes its time to stop.
-            Some(_) => self.later(Duration::from_secs(6), Pending::Boot),
+            Some(_) => self.later(STOP_MAX, Pending::Boot),
             None => self.boot(),
         }
     }
