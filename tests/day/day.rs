@@ -12,7 +12,7 @@
 //!   region has changed. Data points are JSON in a part of the days.
 //! - `broker`: retained messages, an access list, late acknowledgements; it goes away and comes
 //!   back with its store, an empty one, an old one or half of it.
-//! - `post`: SNS, which comes again until it is answered, and a queue.
+//! - `post` and `bring`: SNS, which comes again until it is answered, and a queue.
 //! - `disk`: what the spool writes to. It outlives the process.
 //! - `sim`: time, and the process, which is killed, stopped and started again.
 //!
@@ -43,6 +43,8 @@
 
 #[path = "day/aws.rs"]
 mod aws;
+#[path = "day/bring.rs"]
+mod bring;
 #[path = "day/broker.rs"]
 mod broker;
 #[path = "day/checks.rs"]
