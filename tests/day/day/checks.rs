@@ -289,6 +289,17 @@ impl Day {
             let at = UnixMs(alarm.updated_ms).rfc3339_ms();
             self.expect(&below, "updated_at", &at.into());
         }
+        // One that is gone may have been told of since; polls have not shown that one.
+        for topic in self.broker.retained.keys() {
+            let name = topic.strip_prefix("mp/x/alarm/").unwrap_or_default();
+            let is_there = self.aws.world().alarms.iter().any(|a| a.name == name);
+            if !is_there && self.shown(&format!("alarm/{name}"))["listed"] == true {
+                self.fail(
+                    "the picture is that of the region",
+                    &format!("{topic} is of nothing"),
+                );
+            }
+        }
     }
 
     /// Each change that the agent must have heard of before the next one is told.
