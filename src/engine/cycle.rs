@@ -283,7 +283,16 @@ impl Engine {
         // The answer has told AWS's time anew: what is not settled by that is not final.
         let newest = question.newest.min(self.newest_settled(now));
         let answer = Answer::new(question.series, columns, question.first, newest);
-        let due = self.tracks.apply(&answer, pace);
+        let mut due = self.tracks.apply(&answer, pace);
+        // A poll that could not wait for the broker has left points on their way.
+        if self.outbox.points_in_flight() > 0 {
+            let carried = |due: &Due| {
+                let part = answer.parts().get(due.part)?;
+                let print = answer.fingerprint(part, due.minute);
+                Some(self.outbox.carries(&part.resource, due.minute, print))
+            };
+            due.retain(|due| carried(due) != Some(true));
+        }
         let mut resources: Vec<Resource> = Vec::new();
         for part in answer.parts() {
             if self.exists(&part.resource) {

@@ -204,6 +204,15 @@ impl Outbox {
         sent.filter(|sent| matches!(sent, Sent::Point(..))).count()
     }
 
+    /// Whether this minute is on its way to the broker, with these values.
+    pub fn carries(&self, resource: &Resource, minute: Minute, print: u64) -> bool {
+        let same = |sent: &Sent| match sent {
+            Sent::Point(r, m, p) => (r, *m, *p) == (resource, minute, print),
+            _ => false,
+        };
+        self.in_flight.values().any(same)
+    }
+
     /// The publication that was sent last.
     pub fn last_token(&self) -> Token {
         self.next_token

@@ -14,7 +14,7 @@ use super::publish::{RECONNECT_FIRST, RECONNECT_MAX};
 use super::{Effect, Engine, Now, StoreRequest, backoff};
 use crate::state::apis::MediaApi;
 use crate::state::source::{Source, SourceState};
-use crate::state::time::Mono;
+use crate::state::time::{Mono, UnixMs};
 use crate::state::wish::AlarmsKept;
 use crate::topics::Topic;
 use crate::topics::memory::{Memory, Owner};
@@ -243,14 +243,15 @@ impl Engine {
     }
 
     fn adopt(&mut self, now: Now, store: Store) {
-        let newest = self.newest_settled(now);
-        let aws_now = self.aws_now(now);
+        let aws_now = self.time_of_store(now, &store);
         let mut alarms = 0;
+        let mut missed = Vec::new();
         for kept in store.topics {
             match kept.memory {
                 Some(Memory::Alarm(alarm))
                     if self.adopts_alarms() && alarms < ALARMS_ADOPTED_MAX =>
                 {
+                    missed.extend(self.alarms.missed(&alarm));
                     alarms += usize::from(self.alarms.adopt(*alarm, now.mono, aws_now));
                 }
                 Some(Memory::Messages(listed)) if self.wants_pushes() => {
@@ -260,7 +261,7 @@ impl Engine {
                     self.adopt_subscription(*subscription);
                 }
                 Some(Memory::Watermark(resource, minute)) => {
-                    self.tracks.adopt(resource, minute, newest);
+                    self.tracks.adopt(resource, minute);
                 }
                 Some(Memory::Document(object_id, components)) => {
                     self.homes.adopt(&object_id, components);
@@ -268,11 +269,24 @@ impl Engine {
                 _ => {}
             }
         }
+        self.tell_alarms(now, &missed);
         let adopted: Vec<_> = self.alarms.iter().map(|(key, _)| key.clone()).collect();
         adopted
             .into_iter()
             .for_each(|key| self.outbox.touch(Topic::Alarm(key)));
         self.told.review_all = true;
+    }
+
+    /// AWS's time as far as it is known; from a clock that is not set yet, the newest change that
+    /// the store remembers, since that has happened.
+    fn time_of_store(&self, now: Now, store: &Store) -> UnixMs {
+        let is_set = !self.settings.needs_clock || now.wall >= self.settings.earliest_date;
+        let changed = |kept: &Kept| match &kept.memory {
+            Some(Memory::Alarm(alarm)) => alarm.updated_at,
+            _ => None,
+        };
+        let newest = store.topics.iter().filter_map(changed).max();
+        newest.filter(|_| !is_set).unwrap_or(self.aws_now(now))
     }
 
     fn adopts_alarms(&self) -> bool {

@@ -184,15 +184,13 @@ impl Tracks {
         self.adopted.remove(resource);
     }
 
-    /// Takes a watermark from the broker's store; `newest` bounds what can be believed. It may
-    /// come after the first answer, but before anything has gone out.
-    pub fn adopt(&mut self, resource: Resource, minute: Minute, newest: Minute) {
-        if minute > newest {
-            return;
-        }
+    /// Takes a watermark from the broker's store. It may come after the first answer, but before
+    /// anything has gone out. One ahead of the newest settled minute is not believed; which that
+    /// is only an answer tells, since our clock may not be set yet.
+    pub fn adopt(&mut self, resource: Resource, minute: Minute) {
         match self.tracks.get_mut(&resource) {
-            Some(track) if track.told.is_empty() => {
-                track.handed = minute.max(newest.plus(-BACKFILL_MINUTES_MAX));
+            Some(track) if track.told.is_empty() && minute <= track.shown.minute => {
+                track.handed = minute.max(track.shown.minute.plus(-BACKFILL_MINUTES_MAX));
             }
             Some(_) => {}
             None => drop(self.adopted.insert(resource, minute)),
@@ -249,6 +247,7 @@ impl Tracks {
         let track = match self.tracks.entry(part.resource.clone()) {
             Entry::Vacant(vacant) => {
                 let handed = self.adopted.remove(&part.resource);
+                let handed = handed.filter(|minute| *minute <= newest);
                 let handed = handed.unwrap_or(newest.plus(-1));
                 vacant.insert(Track::new(
                     shown,

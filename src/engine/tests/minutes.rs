@@ -53,6 +53,29 @@ fn our_clock_may_step_at_any_time_and_nobody_sees_it() {
 }
 
 #[test]
+fn a_minute_on_its_way_to_a_slow_broker_is_not_sent_again_by_the_next_poll() {
+    let mut rig = Rig::with(live(&["c1", "c2", "c3"]), |s| {
+        s.wish.metrics_interval = Duration::from_secs(60);
+    });
+    rig.to(600);
+    rig.broker.up = false;
+    rig.lose_broker();
+    rig.to(8000);
+    rig.broker.up = true;
+    // What is on its way takes a quarter of a minute, and all there is to catch up on longer
+    // than the time to the next poll. A channel that comes meanwhile is asked for in that time.
+    rig.broker.gap = Duration::from_millis(250);
+    rig.to(8010);
+    rig.region.add_live("c9", ALWAYS);
+    rig.to(9000);
+    for id in ["c1", "c2", "c3"] {
+        let told = rig.points(&format!("channel/{id}/point"));
+        let once: std::collections::BTreeSet<_> = told.iter().collect();
+        assert_eq!(once.len(), told.len(), "{id}: {told:?}");
+    }
+}
+
+#[test]
 fn the_timestamp_never_goes_back_when_awss_clock_does() {
     let mut region = live(&["c1"]);
     region.feed(OF_5XX, ALWAYS, 1.0);

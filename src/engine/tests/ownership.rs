@@ -181,6 +181,74 @@ fn a_restart_goes_on_where_the_last_run_ended_also_when_the_broker_comes_late() 
 }
 
 #[test]
+fn a_restart_with_a_clock_that_is_not_set_yet_misses_no_minute_and_no_pushed_alarm() {
+    let pushed = "{\"name\":\"told\",\"arn\":\"a\",\"type\":\"metric\",\"state\":\"ALARM\",\
+                  \"updated_at\":\"2026-11-22T09:59:00.000Z\",\"dimensions\":{},\
+                  \"listed\":false,\"source\":\"sns\"}";
+    // Never set since 1970, an hour slow, and right.
+    for error_ms in [-rig::START.0, -3_600_000, 0] {
+        let mut before = Rig::new(settings(), live(&["c1"]));
+        before.to(3600);
+        let told = before.points("channel/c1/point");
+        let mut after = succeed(before, Rig::new(settings(), live(&["c1"])));
+        let alarm = "mp/x/alarm/told".to_owned();
+        after.broker.retained.insert(alarm, pushed.to_owned());
+        after.skip(Duration::from_secs(3610));
+        after.wall_error_ms = error_ms;
+        after.to(4200);
+        after.wall_error_ms = 0;
+        after.to(4800);
+        let again = after.points("channel/c1/point");
+        let minute = |point: Option<&String>| point.and_then(|p| p.parse::<i64>().ok());
+        let (last, first) = (minute(told.last()), minute(again.first()));
+        assert_eq!(
+            first,
+            last.map(|last| last + 1),
+            "{error_ms}: {told:?}, {again:?}"
+        );
+        assert!(again.len() > 10, "{error_ms}: {again:?}");
+        assert_eq!(
+            after.json("alarm/told")["state"],
+            "ALARM",
+            "{error_ms} ms off"
+        );
+    }
+}
+
+#[test]
+fn a_change_that_a_poll_showed_before_the_store_could_be_read_is_told() {
+    let rows = |state: &str, seconds: i64| {
+        let mut region = live(&["c1"]);
+        let at = rig::START.plus_ms(seconds * 1000);
+        region.alarms.push(region::alarm("a1", state, at));
+        region.alarms.push(region::alarm("same", "OK", rig::START));
+        region
+    };
+    for (broker_comes_after, state, wanted) in [
+        (0, "ALARM", &["a1 OK>ALARM"][..]),
+        (600, "ALARM", &["a1 OK>ALARM"]),
+        (600, "OK", &[]),
+    ] {
+        let mut before = Rig::new(settings(), rows("OK", 0));
+        before.to(300);
+        let mut after = succeed(before, Rig::new(settings(), rows(state, 400)));
+        after.skip(Duration::from_secs(500));
+        after.broker.up = broker_comes_after == 0;
+        after.to(500 + broker_comes_after);
+        after.broker.up = true;
+        after.to(1500);
+        assert_eq!(
+            after.events("alarm"),
+            wanted,
+            "{broker_comes_after} {state}"
+        );
+        assert_eq!(after.json("alarm/a1")["state"], state);
+        let previous = after.json("alarm/a1")["previous_state"].clone();
+        assert_eq!(previous == "OK", !wanted.is_empty());
+    }
+}
+
+#[test]
 fn the_store_never_shows_a_minute_whose_points_are_still_to_come() {
     // The broker is away for polls, comes back, and the agent is killed at any moment then.
     for killed_after in [0, 1, 2, 5, 30, 200, 400] {

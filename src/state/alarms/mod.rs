@@ -222,6 +222,25 @@ impl Alarms {
         true
     }
 
+    /// Tells the change between what the broker's store remembers of an alarm and what polls
+    /// have shown before the store could be read: nobody has been told of it yet.
+    pub fn missed(&mut self, stored: &Alarm) -> Option<AlarmChange> {
+        let key = stored.key();
+        let held = self.held.get_mut(&key)?;
+        let alarm = &mut held.alarm;
+        let is_newer = alarm.updated_at > stored.updated_at;
+        if held.told_at.is_some() || !is_newer || alarm.state == stored.state {
+            return None;
+        }
+        held.told_at = alarm.updated_at;
+        alarm.previous_state = Some(stored.state.clone());
+        Some(AlarmChange {
+            name: key,
+            from: Some(stored.state.clone()),
+            to: alarm.state.clone(),
+        })
+    }
+
     /// Takes a complete listing of a poll that began at `began`.
     pub fn apply(
         &mut self,

@@ -17,14 +17,24 @@ const STATES: [&str; 3] = ["OK", "ALARM", "INSUFFICIENT_DATA"];
 pub(super) const KEYS_BEGIN: &str = "alarm_";
 
 /// The alarms of any device. Where there are more than find room, those that Home Assistant
-/// knows stay: what it loses, it loses with all that the user has set.
+/// knows stay: what it loses, it loses with all that the user has set. They stand in order all
+/// the same: a document is no other one because Home Assistant has learned what is in it.
 pub(super) fn write_alarms(writer: &mut Writer, of: &AlarmsOf, known: &Components) {
     let known: BTreeSet<&str> = known.lines().collect();
     let is_known = |alarm: &Alarm| known.contains(&*line_of(Platform::Sensor, "state", alarm));
-    let (old, new): (Vec<_>, Vec<_>) = of.alarms.iter().partition(|alarm| is_known(alarm));
+    let (old, new): (Vec<&Alarm>, Vec<&Alarm>) =
+        of.alarms.iter().partition(|alarm| is_known(alarm));
     let new = new.into_iter().filter(|_| of.sure.owners);
-    for alarm in old.into_iter().chain(new) {
-        write_alarm(writer, alarm);
+    let begin = writer.mark();
+    let all = old.into_iter().chain(new);
+    let mut fitting: Vec<&Alarm> = all.filter(|alarm| write_alarm(writer, alarm)).collect();
+    let key = |alarm: &&Alarm| alarm.key();
+    if !fitting.is_sorted_by_key(key) {
+        fitting.sort_by_cached_key(key);
+        writer.rewind(&begin);
+        for alarm in fitting {
+            write_alarm(writer, alarm);
+        }
     }
 }
 
@@ -36,8 +46,8 @@ fn line_of(platform: Platform, what: &str, alarm: &Alarm) -> String {
     Components::line(platform, &key_of(what, alarm))
 }
 
-/// Both of its entities, or none.
-fn write_alarm(writer: &mut Writer, alarm: &Alarm) {
+/// Both of its entities, or none; whether they found room.
+fn write_alarm(writer: &mut Writer, alarm: &Alarm) -> bool {
     let topic = writer.topic(&Topic::Alarm(alarm.key()));
     let owner = match alarm.foreign {
         true => format!(
@@ -77,5 +87,5 @@ fn write_alarm(writer: &mut Writer, alarm: &Alarm) {
         lines.push(line_of(component.platform, what, alarm));
         writer.add(&key_of(what, alarm), component);
     }
-    writer.keep_all_since(&mark, &lines);
+    writer.keep_all_since(&mark, &lines)
 }

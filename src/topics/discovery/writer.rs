@@ -180,16 +180,24 @@ impl Writer {
         }
     }
 
-    /// Where not all of these components, added since the mark, found room, none of them stays.
-    pub(super) fn keep_all_since(&mut self, mark: &Mark, lines: &[String]) {
+    /// Takes back what was added since the mark; what found no room stays
+    /// counted. What is added in its place is the same in another order.
+    pub(super) fn rewind(&mut self, mark: &Mark) {
+        self.json.truncate(mark.bytes);
+    }
+
+    /// Where not all of these components, added since the mark, found room, none of them stays;
+    /// whether they do.
+    pub(super) fn keep_all_since(&mut self, mark: &Mark, lines: &[String]) -> bool {
         if self.left_out == mark.left_out {
-            return;
+            return true;
         }
         self.json.truncate(mark.bytes);
         for line in lines {
             self.shown.remove(line);
         }
         self.left_out = mark.left_out + lines.len();
+        false
     }
 
     /// Adds what takes off the components that are known and not shown any more.

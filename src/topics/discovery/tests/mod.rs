@@ -186,6 +186,26 @@ fn a_device_with_too_many_alarms_shows_as_many_as_fit() {
 }
 
 #[test]
+fn a_document_is_the_same_when_home_assistant_has_learned_what_is_in_it() {
+    let place = Place::Channel(channel("c", Api::V1, &[]), Vec::new());
+    let scope = ("x", MetricsLevel::Off);
+    // One alarm comes between two others; and more come than find room.
+    for count in [3, 400] {
+        let alarms: Vec<Alarm> = (0..count)
+            .map(|n| alarm(&format!("a{n:03}"), false))
+            .collect();
+        let others = [alarms[0].clone(), alarms[2].clone()];
+        let (_, before) = write(scope, &place, &others, &Components::default(), true);
+        let (_, made) = write(scope, &place, &alarms, &before.shown, true);
+        let known = before.shown.with(&made.shown);
+        let (_, again) = write(scope, &place, &alarms, &known, true);
+        assert_eq!(made.left_out == 0, count == 3);
+        assert_eq!(made.left_out, again.left_out);
+        assert_eq!(made.payload, again.payload, "{count} alarms");
+    }
+}
+
+#[test]
 fn the_level_decides_which_numbers_there_are() {
     let c = channel("c", Api::V1, &["1"]);
     let endpoints = vec![endpoint("c-hls", &c)];
