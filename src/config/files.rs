@@ -149,7 +149,11 @@ fn variable<'e>(name: &str, env: &'e Env) -> Result<&'e str, String> {
         }
     };
     value.ok_or_else(|| {
-        format!("{name} is not set; systemd sets it for its services, elsewhere write the path")
+        let by_hand = match name == PATH_VARIABLES[0] {
+            true => format!("by hand run it with sudo env {name}={CREDENTIALS_ORIGIN} in front"),
+            false => String::from("elsewhere write the path"),
+        };
+        format!("{name} is not set; systemd sets it for its services, {by_hand}")
     })
 }
 
@@ -219,6 +223,11 @@ mod tests {
                 &bare,
                 "${STATE_DIRECTORY}/a",
                 Err("STATE_DIRECTORY is not set"),
+            ),
+            (
+                &bare,
+                "${CREDENTIALS_DIRECTORY}/a",
+                Err("sudo env CREDENTIALS_DIRECTORY=/etc/mediapackage2mqtt/credentials in front"),
             ),
             (&env, "${HOME}/a", Err("${HOME} is not expanded")),
             (&env, "${STATE_DIRECTORY", Err("without }")),

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use rustls::crypto::ring::default_provider;
@@ -16,6 +17,8 @@ use crate::http::Tls;
 use crate::pem;
 use crate::state::time::UnixMs;
 
+/// Ports below need a capability.
+const PORT_OF_ANYBODY_MIN: u16 = 1024;
 /// A port of this machine that is open answers within this.
 const ANSWER_WAIT: Duration = Duration::from_secs(1);
 
@@ -39,7 +42,14 @@ fn port<W: Write>(report: &mut Report<W>, config: &Config, sns: &Sns) {
     const PART: &str = "sns port";
     let listen = sns.listen;
     let Err(error) = TcpListener::bind(listen) else {
-        report.ok(PART, &format!("{listen} can be listened on"));
+        match is_for_root_alone(listen, is_root()) {
+            true => report.warn(
+                PART,
+                &format!("{listen} can be listened on by root, who runs this check"),
+                "for the agent's own user enable mediapackage2mqtt.socket",
+            ),
+            false => report.ok(PART, &format!("{listen} can be listened on")),
+        }
         return;
     };
     if error.kind() == ErrorKind::AddrInUse && state_dir::is_locked(config) {
@@ -144,6 +154,15 @@ fn doubts(
     found
 }
 
+/// Whether root alone could open this port, who is not who the service runs as (ip(7)).
+fn is_for_root_alone(listen: SocketAddr, is_root: bool) -> bool {
+    is_root && (1..PORT_OF_ANYBODY_MIN).contains(&listen.port())
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
 /// The host of `scheme://host[:port][/path]`.
 fn host(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
@@ -168,6 +187,20 @@ mod tests {
         ];
         for (url, wanted) in cases {
             assert_eq!(host(url), wanted, "{url}");
+        }
+    }
+
+    #[test]
+    fn root_hears_that_others_may_not_open_a_low_port() {
+        let cases = [
+            (443, true, true),
+            (443, false, false),
+            (2000, true, false),
+            (0, true, false),
+        ];
+        for (port, is_root, wanted) in cases {
+            let listen = SocketAddr::from(([0, 0, 0, 0], port));
+            assert_eq!(is_for_root_alone(listen, is_root), wanted, "{port}");
         }
     }
 

@@ -122,7 +122,7 @@ impl Through {
             );
             Fault::new(FaultKind::Network, what, remedy)
         };
-        let proxy = ureq::Proxy::new(text).map_err(|_| unusable("is no URL of a proxy"))?;
+        let proxy = parsed(text).ok_or_else(|| unusable("is no URL of a proxy"))?;
         // With SOCKS, ureq would connect directly, past the proxy that was asked for.
         if !is_http(proxy.protocol()) {
             return Err(unusable("is not HTTP"));
@@ -146,7 +146,7 @@ impl Through {
         else {
             return Err(unusable("there is no proxy"));
         };
-        let plain = ureq::Proxy::new(url).map_err(|_| unusable("the proxy's URL is malformed"))?;
+        let plain = parsed(url).ok_or_else(|| unusable("the proxy's URL is malformed"))?;
         if !is_http(plain.protocol()) {
             return Err(unusable("the proxy is not HTTP"));
         }
@@ -186,6 +186,18 @@ impl Through {
             ),
             None => String::from("check proxy_username and proxy_password"),
         }
+    }
+}
+
+/// The proxy that a text names, with its port if it has one: ureq takes 80 for what is no port.
+fn parsed(text: &str) -> Option<ureq::Proxy> {
+    let proxy = ureq::Proxy::new(text).ok()?;
+    let (_, authority) = text.split_once("://").unwrap_or(("", text));
+    let authority = authority.split(['/', '?', '#']).next()?;
+    let host_and_port = authority.rsplit(['@', ']']).next()?;
+    match host_and_port.split_once(':') {
+        Some((_, port)) if port.parse() != Ok(proxy.port()) => None,
+        _ => Some(proxy),
     }
 }
 
@@ -408,6 +420,9 @@ mod tests {
             "socks5://u:hunter2@p:1",
             "not a url hunter2",
             "ftp://hunter2",
+            "http://u:hunter2@p:99999",
+            "u:hunter2@p:x",
+            "http://u:hunter2@[::1]:70000/",
         ];
         for text in bad {
             let env = Env::from_iter([("HTTPS_PROXY", text)]);
