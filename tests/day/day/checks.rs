@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use super::broker::PREFIX;
 use super::sim::Day;
-use super::truth::Transition;
 use crate::region::series::key;
 
 /// At a limited rate a round of publications takes so long.
@@ -325,10 +324,8 @@ impl Day {
             let before = all[..n].iter().rfind(|t| t.alarm == *name);
             // What waited for the broker in a process that ended is found again by the store,
             // unless it went there and back meanwhile.
-            let told = |t: &&Transition| t.alarm == *name && !t.told.is_empty();
-            let told = all[..n].iter().rfind(told);
-            let is_other = told.is_some_and(|told| told.state != change.state);
-            let is_kept = next == i64::MAX && !self.is_tampered && is_other;
+            let was_told = before.is_some_and(|t| !t.told.is_empty());
+            let is_kept = next == i64::MAX && !self.is_tampered && was_told;
             let is_polled = change.sights >= 2
                 && (is_kept || !booted(self.now))
                 && before.is_some_and(|t| {
