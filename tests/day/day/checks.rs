@@ -322,8 +322,10 @@ impl Day {
                 in_time && !booted(heard)
             });
             let before = all[..n].iter().rfind(|t| t.alarm == *name);
-            // What waited for the broker in a process that ended is found again by the store.
-            let is_kept = next == i64::MAX && !self.is_tampered;
+            // What waited for the broker in a process that ended is found again by the store,
+            // unless it went there and back meanwhile.
+            let was_told = before.is_some_and(|t| !t.told.is_empty());
+            let is_kept = next == i64::MAX && !self.is_tampered && was_told;
             let is_polled = change.sights >= 2
                 && (is_kept || !booted(self.now))
                 && before.is_some_and(|t| {
