@@ -22,7 +22,7 @@ use mediapackage2mqtt::state::catalogue::Catalogue;
 use mediapackage2mqtt::state::inventory::Inventory;
 use mediapackage2mqtt::state::model::{
     Api, Channel, ChannelGroup, Endpoint, HarvestJob, IngestEndpoint, PackagingConfiguration,
-    PackagingGroup,
+    PackagingGroup, Tags,
 };
 use mediapackage2mqtt::state::polled::{self, ListedMetric};
 use mediapackage2mqtt::state::time::UnixMs;
@@ -187,7 +187,7 @@ fn flat_topics_are_printed_too_and_as_many_as_are_told() {
 
 /// A payload of each kind of topic that needs v2, harvest jobs or VOD.
 fn of_the_other_apis() -> [(&'static str, String); 4] {
-    let tags = BTreeMap::new;
+    let tags = Tags::new;
     let group = ChannelGroup {
         id: "g".into(),
         arn: None,
@@ -461,7 +461,7 @@ fn channel_of(id: &str, inputs: &[String]) -> Channel {
         modified_at: None,
         ingest_endpoints: inputs.iter().map(input).collect(),
         input_type: None,
-        tags: BTreeMap::new(),
+        tags: Tags::new(),
         egress_access_logs: None,
         ingress_access_logs: None,
     }
@@ -485,7 +485,7 @@ fn endpoint_of(id: &str, channel: &str) -> Endpoint {
         time_delay_seconds: None,
         origination: None,
         manifests: Vec::new(),
-        tags: BTreeMap::new(),
+        tags: Tags::new(),
     }
 }
 
@@ -555,7 +555,7 @@ fn the_cost_of_a_packaging_configuration_is_what_is_asked_of_it() {
         segment_duration_seconds: None,
         encrypted: false,
         manifests: Vec::new(),
-        tags: BTreeMap::new(),
+        tags: Tags::new(),
     }]));
     let rows = egress_rows(&[("PackagingConfiguration", "p")]);
     let mut catalogue = Catalogue::default();

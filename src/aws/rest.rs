@@ -54,7 +54,7 @@ impl Listing<'_> {
         service: &Service,
         read: impl Fn(&str, &[u8]) -> Result<PageOf<T>, Fault>,
     ) -> Result<Vec<T>, Fault> {
-        let mut items = BTreeMap::new();
+        let mut items: Vec<(Id, T)> = Vec::new();
         pages::read_all(self.operation, |token| {
             let body = service.send(&Call::get(self.operation, self.target(token)))?;
             let (page, next) = read(self.operation, &body)?;
@@ -64,7 +64,11 @@ impl Listing<'_> {
                 next,
             })
         })?;
-        Ok(items.into_values().collect())
+        // The later of two comes first, and stays.
+        items.reverse();
+        items.sort_by(|(one, _), (other, _)| one.cmp(other));
+        items.dedup_by(|(next, _), (kept, _)| next == kept);
+        Ok(items.into_iter().map(|(_, item)| item).collect())
     }
 
     /// Path and query of one page.

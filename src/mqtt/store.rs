@@ -21,14 +21,10 @@ use crate::engine::ownership::{Kept, Store};
 use crate::topics::Names;
 use crate::topics::memory::{self, Memory};
 
-/// What is read at start: who owns the topics, the alarms, the watermarks.
-const AT_START: [&str; 5] = [
-    "+",
-    "alarm/+",
-    "sns/#",
-    "channel/+/metrics",
-    "endpoint/+/metrics",
-];
+/// What is read at start: who owns the topics, the alarms, what SNS told.
+const AT_START: [&str; 3] = ["+", "alarm/+", "sns/#"];
+/// And after our documents the watermarks, which are the most.
+const WATERMARKS: [&str; 2] = ["channel/+/metrics", "endpoint/+/metrics"];
 /// What is read after a refill; the last piece brings what is nowhere else.
 const WHOLE: [&str; 7] = [
     "alarm/+",
@@ -94,17 +90,19 @@ pub fn read(
     }
     let quiet = quiet(request.at_start, link.here);
     let mut reading = Reading::begin(link, Scope::Ours(names), quiet, stop)?;
-    let (pieces, documents): (&[&str], &[&str]) = match request.at_start {
-        true if request.documents => (&AT_START, &[DOCUMENTS]),
-        true => (&AT_START, &[]),
-        false => (&WHOLE, &[DOCUMENTS, ALL_DOCUMENTS]),
-    };
-    // Documents are few; of flat topics there may be more than are read.
-    for piece in documents {
-        reading.piece(vec![format!("{}{piece}", names.discovery())])?;
-    }
-    for piece in pieces {
-        reading.piece(vec![format!("{}{piece}", names.prefix())])?;
+    let ours = |piece: &&str| format!("{}{piece}", names.prefix());
+    let document = |piece: &&str| format!("{}{piece}", names.discovery());
+    if request.at_start {
+        let documents: &[&str] = if request.documents { &[DOCUMENTS] } else { &[] };
+        let first = AT_START.iter().map(ours);
+        let then = documents.iter().map(document);
+        reading.at_once(first.chain(then).chain(WATERMARKS.iter().map(ours)))?;
+    } else {
+        // Documents are few; of flat topics there may be more than are read.
+        let documents = [DOCUMENTS, ALL_DOCUMENTS];
+        for piece in documents.iter().map(document).chain(WHOLE.iter().map(ours)) {
+            reading.piece(vec![piece])?;
+        }
     }
     let unseen = |name: &String| !reading.seen.contains(name.as_str());
     let missing: Vec<String> = request.expected.into_iter().filter(unseen).collect();
@@ -270,8 +268,23 @@ impl<'a> Reading<'a> {
         self.store
     }
 
+    /// Reads pieces and waits for silence but once: everything waits for this at start. A piece
+    /// is asked for when the one before is acknowledged. So what decides comes first: with most
+    /// brokers it has arrived before the next acknowledgement.
+    fn at_once(&mut self, pieces: impl Iterator<Item = String>) -> Result<(), String> {
+        for piece in pieces {
+            self.subscribe(vec![piece], Duration::ZERO)?;
+        }
+        self.subscribe(Vec::new(), self.quiet)
+    }
+
     /// Subscribes and takes what comes, until it is acknowledged and quiet.
     fn piece(&mut self, filters: Vec<String>) -> Result<(), String> {
+        self.subscribe(filters, self.quiet)
+    }
+
+    /// Subscribes and takes what comes, until it is acknowledged and then `quiet` for so long.
+    fn subscribe(&mut self, filters: Vec<String>, quiet: Duration) -> Result<(), String> {
         // Nobody would take what comes, and the client's queue would be full.
         if !self.store.complete {
             return Ok(());
@@ -287,11 +300,7 @@ impl<'a> Reading<'a> {
         let mut last_news = Instant::now();
         loop {
             let acknowledged = unacknowledged == 0;
-            let silence_max = if acknowledged {
-                self.quiet
-            } else {
-                SILENCE_MAX
-            };
+            let silence_max = if acknowledged { quiet } else { SILENCE_MAX };
             if self.stop.requested() {
                 return Err("stopping".to_owned());
             }

@@ -103,9 +103,11 @@ impl Catalogue {
 
     /// Remembers how a resource is written; its own id wins over the end of its ARN.
     fn learn_value(&mut self, resource: &Resource, value: &str) {
-        let known = self.values.get(resource);
-        if known.is_none() || **resource.id() == *value {
-            self.values.insert(resource.clone(), value.into());
+        let is_id = **resource.id() == *value;
+        match self.values.get(resource) {
+            Some(known) if !is_id || **known == *value => {}
+            _ if is_id => drop(self.values.insert(resource.clone(), resource.id().clone())),
+            _ => drop(self.values.insert(resource.clone(), value.into())),
         }
     }
 

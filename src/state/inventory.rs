@@ -27,6 +27,9 @@ struct Held<T> {
     absences: u8,
 }
 
+/// Each in a box of its own: a map's nodes are half empty, and a resource is large.
+type HeldById<T> = BTreeMap<Id, Box<Held<T>>>;
+
 /// What one listing changed, by id and in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -80,11 +83,11 @@ type Members = BTreeMap<Id, Vec<Id>>;
 /// Everything that is watched.
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
-    channels: BTreeMap<Id, Held<Channel>>,
-    endpoints: BTreeMap<Id, Held<Endpoint>>,
-    groups: BTreeMap<Id, Held<ChannelGroup>>,
-    packaging_groups: BTreeMap<Id, Held<PackagingGroup>>,
-    packaging_configurations: BTreeMap<Id, Held<PackagingConfiguration>>,
+    channels: HeldById<Channel>,
+    endpoints: HeldById<Endpoint>,
+    groups: HeldById<ChannelGroup>,
+    packaging_groups: HeldById<PackagingGroup>,
+    packaging_configurations: HeldById<PackagingConfiguration>,
     /// Endpoints of each channel, those that wait too.
     by_channel: Members,
     /// Channels of each group, those that wait too.
@@ -434,7 +437,7 @@ struct Part {
 }
 
 /// What a row changes, if anything: what is shown whole is not replaced by less.
-fn news<T>(held: &BTreeMap<Id, Held<T>>, id: &Id, row: Row<T>) -> Option<T> {
+fn news<T>(held: &HeldById<T>, id: &Id, row: Row<T>) -> Option<T> {
     let shown = held.contains_key(id);
     let takes = match row.known {
         Known::Little => false,
@@ -475,7 +478,7 @@ fn replace(held: &mut Members, now: Members) -> impl Iterator<Item = Id> + use<>
 /// Replaces what is held by what was listed; of a complete listing what it lacks for the second
 /// time goes and is returned. Only what is `mine` is touched: an id that another API has is its.
 fn merge<T: PartialEq>(
-    held: &mut BTreeMap<Id, Held<T>>,
+    held: &mut HeldById<T>,
     rows: impl IntoIterator<Item = (Id, Option<T>)>,
     mine: impl Fn(&T) -> bool,
     complete: bool,
@@ -497,7 +500,7 @@ fn merge<T: PartialEq>(
                 }
             }
             (None, Some(value)) => {
-                held.insert(id.clone(), Held { value, absences: 0 });
+                held.insert(id.clone(), Box::new(Held { value, absences: 0 }));
                 changes.added.push(id);
             }
             (None, None) => {}

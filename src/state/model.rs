@@ -4,8 +4,9 @@
 //! What is not a field here (ingest user names and passwords, SPEKE and CDN-authorization
 //! fields, policies, role ARNs, whitelists) never leaves the parser in `aws/`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
 
 use super::time::UnixMs;
 
@@ -38,8 +39,41 @@ pub fn account_of(arn: &str) -> Option<&str> {
     digits.then_some(account)
 }
 
-/// Key and value, in order of the key.
-pub type Tags = BTreeMap<String, String>;
+/// Key and value, in order of the key. There are few or none: a map's smallest node has room for
+/// eleven.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags(Box<[(Box<str>, Box<str>)]>);
+
+impl Tags {
+    /// None.
+    pub fn new() -> Tags {
+        Tags::default()
+    }
+
+    /// Keys and values, in order of the key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (&**key, &**value))
+    }
+}
+
+/// Each key once.
+impl FromIterator<(String, String)> for Tags {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Tags {
+        let pairs = pairs.into_iter();
+        let mut pairs: Vec<(Box<str>, Box<str>)> = pairs
+            .map(|(key, value)| (key.into(), value.into()))
+            .collect();
+        pairs.sort_unstable();
+        pairs.dedup_by(|one, before| one.0 == before.0);
+        Tags(pairs.into())
+    }
+}
+
+impl Serialize for Tags {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
 
 /// One of a channel's ingest endpoints, without its user name and password.
 #[derive(Clone, Debug, PartialEq, Eq)]

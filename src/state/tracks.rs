@@ -155,7 +155,8 @@ pub fn freshness(last_data: Option<Minute>, pace: Pace) -> Freshness {
 /// The metrics of all resources.
 #[derive(Clone, Debug, Default)]
 pub struct Tracks {
-    tracks: BTreeMap<Resource, Track>,
+    /// Each in a box of its own: a map's nodes are half empty, and a track is large.
+    tracks: BTreeMap<Resource, Box<Track>>,
     /// Watermarks that the broker's store remembers from before this process.
     adopted: BTreeMap<Resource, Minute>,
 }
@@ -163,12 +164,13 @@ pub struct Tracks {
 impl Tracks {
     /// What is known of one resource.
     pub fn get(&self, resource: &Resource) -> Option<&Track> {
-        self.tracks.get(resource)
+        self.tracks.get(resource).map(Box::as_ref)
     }
 
     /// All resources that have been answered.
     pub fn iter(&self) -> impl Iterator<Item = (&Resource, &Track)> {
-        self.tracks.iter()
+        let tracks = self.tracks.iter();
+        tracks.map(|(resource, track)| (resource, &**track))
     }
 
     /// Resources that show a minute whose point has not been taken.
@@ -220,7 +222,7 @@ impl Tracks {
         let tracks: Vec<Option<&Track>> = answer
             .parts()
             .iter()
-            .map(|part| self.tracks.get(&part.resource))
+            .map(|part| self.get(&part.resource))
             .collect();
         let mut due = Vec::new();
         for minute in answer.settled() {
@@ -249,10 +251,8 @@ impl Tracks {
                 let handed = self.adopted.remove(&part.resource);
                 let handed = handed.filter(|minute| *minute <= newest);
                 let handed = handed.unwrap_or(newest.plus(-1));
-                vacant.insert(Track::new(
-                    shown,
-                    handed.max(newest.plus(-BACKFILL_MINUTES_MAX)),
-                ))
+                let handed = handed.max(newest.plus(-BACKFILL_MINUTES_MAX));
+                vacant.insert(Box::new(Track::new(shown, handed)))
             }
             Entry::Occupied(occupied) => {
                 let track = occupied.into_mut();

@@ -22,9 +22,18 @@ pub const STOP_MAX: Duration = Duration::from_secs(5);
 /// The prefix of the test config's topics.
 pub const PREFIX: &str = "mediapackage/test/";
 
+/// Where the binary under test is: the one that cargo built, or what `BENCH_BINARY` names.
+pub fn binary() -> PathBuf {
+    let named = std::env::var_os("BENCH_BINARY");
+    named.map_or_else(
+        || env!("CARGO_BIN_EXE_mediapackage2mqtt").into(),
+        PathBuf::from,
+    )
+}
+
 /// The binary under test.
 pub fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mediapackage2mqtt"));
+    let mut command = Command::new(binary());
     command
         .env_clear()
         .env("HOME", "/nonexistent")

@@ -6,6 +6,8 @@
 //! tests/bench/run 100          # regions of 100 channels only
 //! ```
 //!
+//! `BENCH_BINARY` names another binary of the agent than cargo's own.
+//!
 //! Both are black boxes: a cycle begins when the region is asked for its channels, and its wall
 //! time is that in which requests, answers and publications follow each other. CPU and memory are
 //! the kernel's figures of the one process that is measured.
@@ -66,6 +68,7 @@ fn main() {
         .filter(|argument| !argument.starts_with('-'))
         .collect();
     let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|one| one == name);
+    println!("{} beside the script:\n", harness::binary().display());
     let mut table = Table::default();
     if wants("start") {
         BOTH.iter().for_each(|who| starts(&mut table, *who));
@@ -79,7 +82,7 @@ fn main() {
     if wants("push") {
         pushes(&mut table);
     }
-    table.size(env!("CARGO_BIN_EXE_mediapackage2mqtt"));
+    table.size(&harness::binary());
     println!("{table}");
 }
 

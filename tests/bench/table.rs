@@ -1,6 +1,7 @@
 //! The table: a row for each figure, a column for agent, script and what lies between.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::stage::Who;
@@ -46,7 +47,7 @@ impl Table {
     }
 
     /// Of the binary.
-    pub fn size(&mut self, path: &str) {
+    pub fn size(&mut self, path: &Path) {
         self.size = std::fs::metadata(path).ok().map(|file| file.len());
     }
 

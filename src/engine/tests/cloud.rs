@@ -127,7 +127,7 @@ impl Cloud {
     pub fn add(&mut self, resource: Resource) {
         let thing = Thing {
             modified_at: UnixMs(1000),
-            tags: Tags::from([("of".to_owned(), resource.id().to_string())]),
+            tags: tag(&resource.id()),
         };
         self.things.insert(resource, thing);
     }
@@ -143,7 +143,7 @@ impl Cloud {
     /// Changes a tag, which moves no date.
     pub fn tag(&mut self, resource: &Resource, value: &str) {
         let thing = self.things.get_mut(resource).unwrap();
-        thing.tags.insert("of".into(), value.into());
+        thing.tags = tag(value);
     }
 
     /// Requests of all operations that begin so.
@@ -254,6 +254,11 @@ impl Cloud {
         }
         all
     }
+}
+
+/// The tag that each thing has.
+fn tag(value: &str) -> Tags {
+    Tags::from_iter([("of".to_owned(), value.to_owned())])
 }
 
 fn detail_of(resource: &Resource, tags: Tags) -> Detail {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::state::model::Tags;
 use crate::state::wish::{AlarmsKept, MetricsLevel};
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ fn channel(api: Api, id: &str) -> Channel {
         modified_at: None,
         ingest_endpoints: Vec::new(),
         input_type: None,
-        tags: BTreeMap::new(),
+        tags: Tags::new(),
         egress_access_logs: None,
         ingress_access_logs: None,
     }

@@ -364,7 +364,7 @@ fn a_listing_is_filled_with_what_is_known_in_detail() {
     let mut details = Details::default();
     details.listed(&list, at(0));
     assert_eq!(names(&details.next(at(0))), "g other g.c g.c.e");
-    let tags = Tags::from([("k".into(), "v".into())]);
+    let tags = Tags::from_iter([("k".into(), "v".into())]);
     let details_got = [
         Detail::ChannelGroup {
             egress_domain: Some("host".into()),
