@@ -190,12 +190,12 @@ impl Day {
         let mut left = taken;
         for (key, pending) in std::mem::take(&mut self.pending) {
             match pending {
-                Pending::Taken(of, publication) if of == session => {
-                    if left > 0 {
-                        left -= 1;
-                        self.take(&publication);
-                    }
+                Pending::Taken(of, publication) if of == session && left > 0 => {
+                    left -= 1;
+                    self.take(&publication);
                 }
+                // What did not arrive is lost.
+                Pending::Taken(of, _) if of == session => {}
                 pending if pending.outlives() => drop(self.pending.insert(key, pending)),
                 _ => {}
             }
