@@ -66,6 +66,8 @@ pub struct Day {
     pub wall_error_ms: i64,
     /// The process, while there is one.
     pub agent: Option<Engine>,
+    /// Whether it is neither killed nor stopped.
+    pub lasts: bool,
     /// Counts the processes.
     pub process: u64,
     pub aws: Aws,
@@ -111,6 +113,7 @@ impl Day {
             now: Duration::ZERO,
             wall_error_ms: 0,
             agent: None,
+            lasts: false,
             process: 0,
             broker: Broker::new(),
             disk: Disk::default(),
@@ -181,7 +184,7 @@ impl Day {
     /// The process dies. Of what is on its way to the broker the first `taken` arrive. Another
     /// one begins after a while.
     pub fn kill(&mut self, taken: usize, again: Duration) {
-        if self.agent.take().is_none() {
+        if self.lasts || self.agent.take().is_none() {
             return;
         }
         self.say("the agent is killed");
@@ -200,6 +203,7 @@ impl Day {
                     left -= 1;
                     self.take(&publication);
                 }
+                // What did not arrive is lost.
                 Pending::Taken(of, _) if of == session => {}
                 pending if pending.outlives() => drop(self.pending.insert(key, pending)),
                 _ => {}
@@ -216,7 +220,7 @@ impl Day {
 
     /// The process is asked to stop, as systemd does it; it begins again after a while.
     pub fn stop(&mut self, again: Duration) {
-        if self.agent.is_some() {
+        if self.agent.is_some() && !self.lasts {
             self.say("the agent is stopped");
             self.later(again, Pending::Boot);
             self.handle(Event::Stop);
