@@ -389,7 +389,7 @@ fn a_broker_that_takes_one_message_a_second_gets_the_newest_values() {
 fn no_channel_is_forgotten_when_the_broker_cannot_take_every_minute() {
     let ids: Vec<String> = (0..120).map(|n| format!("c{n:03}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let mut rig = Rig::new(settings(), live(&ids));
+    let mut rig = Rig::with(live(&ids), |s| s.monthly_budget_usd = 0.0);
     rig.broker.gap = Duration::from_millis(400);
     rig.to(4 * 3600);
     for id in ids {
