@@ -283,6 +283,9 @@ impl Engine {
         // The answer has told AWS's time anew: what is not settled by that is not final.
         let newest = question.newest.min(self.newest_settled(now));
         let answer = Answer::new(question.series, columns, question.first, newest);
+        // The store has told of older minutes since this was asked for: they come first.
+        let resources = answer.parts().iter().map(|part| &part.resource);
+        let overtakes = self.tracks.first_to_ask(resources, question.newest) < answer.first;
         let mut due = self.tracks.apply(&answer, pace);
         // A poll that could not wait for the broker has left points on their way.
         if self.outbox.points_in_flight() > 0 {
@@ -296,6 +299,10 @@ impl Engine {
         let mut resources: Vec<Resource> = Vec::new();
         for part in answer.parts() {
             if self.exists(&part.resource) {
+                if overtakes && self.broker.connected {
+                    self.polls.catching_up = true;
+                    continue;
+                }
                 resources.push(part.resource.clone());
             } else {
                 // What went while its answer was under way leaves no trace.
@@ -304,7 +311,7 @@ impl Engine {
         }
         let cycle = self.polls.cycle.as_ref();
         let turn = cycle.is_some_and(|c| c.points && c.after > self.polls.points_after);
-        let wanted = self.broker.connected && turn;
+        let wanted = self.broker.connected && turn && !overtakes;
         self.polls.batch = wanted.then(|| Batch {
             due: due.into(),
             answer,

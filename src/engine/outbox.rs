@@ -125,8 +125,11 @@ impl Outbox {
             .map(|(topic, _)| topic)
     }
 
-    /// A session began. The broker may have lost its store, so everything goes out again.
+    /// A session began. The broker may have lost its store, so everything goes out again. What
+    /// was to be swept is looked for again: meanwhile somebody may want a topic of that name.
     pub fn connected(&mut self) {
+        self.entries
+            .retain(|topic, entry| entry.wanted || !matches!(topic, Topic::Stray(_)));
         for entry in self.entries.values_mut() {
             entry.queued = true;
         }

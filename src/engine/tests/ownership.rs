@@ -181,6 +181,46 @@ fn a_restart_goes_on_where_the_last_run_ended_also_when_the_broker_comes_late() 
 }
 
 #[test]
+fn what_was_to_be_swept_and_came_back_while_the_broker_was_away_stays() {
+    let mut rig = Rig::new(settings(), live(&["c1"]));
+    let old = "mp/x/channel/c2".to_owned();
+    rig.broker.retained.insert(old, "{}".to_owned());
+    rig.region.fail(Kind::Inventory);
+    rig.to(30);
+    rig.broker.up = false;
+    rig.lose_broker();
+    // Two complete listings lack it, and then it is there.
+    rig.region.heal(Kind::Inventory);
+    rig.to(300);
+    rig.region.add_live("c2", ALWAYS);
+    rig.to(500);
+    rig.broker.up = true;
+    rig.to(1000);
+    assert_eq!(rig.json("channel/c2")["id"], "c2");
+}
+
+#[test]
+fn minutes_asked_for_before_the_store_could_be_read_do_not_overtake_those_before() {
+    for broker_comes_after in (600..660).step_by(6) {
+        let mut before = Rig::new(settings(), live(&["c1"]));
+        before.to(3600);
+        let mut minutes = before.points("channel/c1/point");
+        let changed = |s: &mut Settings| s.wish.metrics_interval = Duration::from_secs(60);
+        let mut after = succeed(before, Rig::with(live(&["c1"]), changed));
+        after.slow = Some((Kind::Metrics, Duration::from_secs(30)));
+        after.broker.up = false;
+        after.skip(Duration::from_secs(5400));
+        after.to(5400 + broker_comes_after);
+        after.broker.up = true;
+        after.to(5400 + broker_comes_after + 300);
+        minutes.extend(after.points("channel/c1/point"));
+        let minutes: Vec<i64> = minutes.iter().filter_map(|p| p.parse().ok()).collect();
+        let gaps: Vec<_> = minutes.windows(2).filter(|w| w[1] != w[0] + 1).collect();
+        assert!(gaps.is_empty(), "after {broker_comes_after} s: {gaps:?}");
+    }
+}
+
+#[test]
 fn a_restart_with_a_clock_that_is_not_set_yet_misses_no_minute_and_no_pushed_alarm() {
     let pushed = "{\"name\":\"told\",\"arn\":\"a\",\"type\":\"metric\",\"state\":\"ALARM\",\
                   \"updated_at\":\"2026-11-22T09:59:00.000Z\",\"dimensions\":{},\

@@ -42,25 +42,25 @@ fn one_of(rng: &mut Rng, chances: u32) -> bool {
 impl Plan {
     /// Most regions are small, so that a thousand days take little time.
     pub fn of(rng: &mut Rng) -> Plan {
-        let intervals = [60, 300, 300];
+        let intervals = [60, 300, 300, 300];
         Plan {
             has_v2: one_of(rng, 5),
             has_vod: one_of(rng, 10),
-            channels: if one_of(rng, 20) { 6 } else { rng.usize(1..3) },
+            channels: if one_of(rng, 40) { 6 } else { rng.usize(1..3) },
             endpoints: rng.usize(..3),
-            metrics_interval: Duration::from_secs(intervals[rng.usize(..3)]),
+            metrics_interval: Duration::from_secs(intervals[rng.usize(..4)]),
             inventory_interval: Duration::from_secs(if one_of(rng, 3) { 60 } else { 240 }),
-            level: match rng.u8(..8) {
+            level: match rng.u8(..12) {
                 0 => MetricsLevel::Full,
-                1..4 => MetricsLevel::Channels,
+                1..6 => MetricsLevel::Channels,
                 _ => MetricsLevel::Standard,
             },
             home_assistant: one_of(rng, 6),
-            flat: one_of(rng, 10),
+            flat: one_of(rng, 20),
             rate: if one_of(rng, 10) { 20 } else { 0 },
             listens: !one_of(rng, 4),
             has_queue: one_of(rng, 3),
-            points_by_json: one_of(rng, 10),
+            points_by_json: one_of(rng, 12),
             page: rng.usize(1..4),
         }
     }

@@ -219,7 +219,7 @@ impl Truth {
             // A job is shown for a time after its end.
             ["harvest_job", _] => true,
             // What only a resource of v2 itself tells is looked at each half hour.
-            ["channel" | "endpoint" | "channel_group", _] => self.has_v2,
+            ["channel" | "endpoint" | "channel_group", _] | ["agent", ..] => self.has_v2,
             _ => false,
         }
     }
