@@ -24,7 +24,7 @@ mod place;
 
 use std::collections::BTreeSet;
 
-use board::{AARCH64, ARMV7, Board};
+use board::{AARCH64, ARMV6, ARMV7, Board};
 use edge::{Edge, PASSWORD};
 use harness::{Agent, LIMIT, PREFIX, json, text, told, topics_of, wait_for_told};
 use place::SUBSCRIPTION;
@@ -38,6 +38,11 @@ fn on_aarch64_the_agent_does_its_whole_work_over_tls() {
 #[test]
 fn on_armv7_the_agent_does_its_whole_work_over_tls() {
     whole_work(&ARMV7);
+}
+
+#[test]
+fn on_armv6_the_agent_does_its_whole_work_over_tls() {
+    whole_work(&ARMV6);
 }
 
 /// One agent from its start to its end, since an emulated one starts slowly.

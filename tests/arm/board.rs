@@ -15,6 +15,8 @@ pub struct Board {
     name: &'static str,
     emulator: &'static str,
     processor: &'static str,
+    /// `cross/build` makes its binary only when it is named.
+    on_demand: bool,
 }
 
 /// Raspberry Pi 3 and later, and nearly all boards of these years.
@@ -22,6 +24,7 @@ pub const AARCH64: Board = Board {
     name: "aarch64",
     emulator: "qemu-aarch64-static",
     processor: "cortex-a53",
+    on_demand: false,
 };
 
 /// Raspberry Pi 2, BeagleBone, and other boards of 32 bits. The Cortex-A8 is the oldest of them.
@@ -29,6 +32,15 @@ pub const ARMV7: Board = Board {
     name: "armv7",
     emulator: "qemu-arm-static",
     processor: "cortex-a8",
+    on_demand: false,
+};
+
+/// Raspberry Pi 1 and Zero.
+pub const ARMV6: Board = Board {
+    name: "armv6",
+    emulator: "qemu-arm-static",
+    processor: "arm1176",
+    on_demand: true,
 };
 
 /// A binary that is there.
@@ -46,17 +58,26 @@ impl Board {
     pub fn binary(&self) -> Option<Binary<'_>> {
         let folder = std::env::var_os(FOLDER).filter(|folder| folder != NOT_WANTED);
         let Some(folder) = folder else {
-            let name = self.name;
-            // Past the test harness, which keeps what is printed to itself.
-            let _ = writeln!(
-                std::io::stderr(),
-                "SKIPPED: no binary for {name} was built; `tests/run --test arm` does it"
-            );
-            return None;
+            return self.skipped();
         };
         let path = Path::new(&folder).join(format!("mediapackage2mqtt-{}", self.name));
+        if self.on_demand && !path.exists() {
+            return self.skipped();
+        }
         assert!(path.is_file(), "{FOLDER} lacks {}", path.display());
         Some(Binary { board: self, path })
+    }
+
+    fn skipped(&self) -> Option<Binary<'_>> {
+        let first = match self.on_demand {
+            true => format!("`cross/build {}`, then ", self.name),
+            false => String::new(),
+        };
+        let remedy = format!("{first}`tests/run --test arm`");
+        let line = format!("SKIPPED: no binary for {}: {remedy}", self.name);
+        // Past the test harness, which keeps what is printed to itself.
+        let _ = writeln!(std::io::stderr(), "{line}");
+        None
     }
 }
 
