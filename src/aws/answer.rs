@@ -5,8 +5,11 @@
 //! and proxies answer with HTML, which has none. All of it is text from outside: it is cut,
 //! made one line, and stripped of what looks like a credential before anybody sees it.
 
+use std::marker::PhantomData;
+
 use http::HeaderMap;
 use serde::Deserialize;
+use serde::de::DeserializeSeed;
 
 use crate::state::fault::{Fault, FaultKind};
 
@@ -140,7 +143,23 @@ fn without_credentials(line: &str) -> String {
 /// [`FaultKind::Answer`] with the place of the fault. serde's own words quote the content,
 /// which may be a secret: only the name of a missing field is taken from them.
 pub fn parse_json<'a, T: Deserialize<'a>>(operation: &str, body: &'a [u8]) -> Result<T, Fault> {
-    serde_json::from_slice(body).map_err(|error| {
+    parse_json_into(operation, body, PhantomData)
+}
+
+/// Parses a whole JSON body by what knows where its parts belong.
+///
+/// # Errors
+///
+/// As [`parse_json`].
+pub fn parse_json_into<'a, S: DeserializeSeed<'a>>(
+    operation: &str,
+    body: &'a [u8],
+    seed: S,
+) -> Result<S::Value, Fault> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = seed.deserialize(&mut json);
+    let whole = value.and_then(|value| json.end().map(|()| value));
+    whole.map_err(|error| {
         let text = error.to_string();
         let missing = text
             .strip_prefix("missing field `")

@@ -1,9 +1,13 @@
 //! `GetMetricData`: values of many series over a window of minutes.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{NAMESPACE, to_json};
-use crate::aws::answer::{one_line, parse_json};
+use crate::aws::answer::{one_line, parse_json_into};
 use crate::aws::call::Call;
 use crate::aws::client::Service;
 use crate::aws::pages::{self, Page};
@@ -84,20 +88,24 @@ impl<'a> DataQuery<'a> {
     }
 }
 
+/// The keys of a page.
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DataPage {
-    metric_data_results: Option<Vec<RawResult>>,
-    next_token: Option<String>,
+enum PageKey {
+    MetricDataResults,
+    NextToken,
+    #[serde(other)]
+    Other,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct RawResult {
-    id: Option<String>,
+struct RawResult<'a> {
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
     timestamps: Option<Vec<f64>>,
     values: Option<Vec<f64>>,
-    status_code: Option<String>,
+    #[serde(borrow)]
+    status_code: Option<Cow<'a, str>>,
     messages: Option<Vec<RawMessage>>,
 }
 
@@ -181,6 +189,8 @@ enum Progress {
 pub struct Columns {
     columns: Vec<Column>,
     progress: Vec<Progress>,
+    /// What was wrong with the first result that was.
+    trouble: Option<Fault>,
 }
 
 impl Columns {
@@ -193,6 +203,7 @@ impl Columns {
         Columns {
             columns: vec![empty; series],
             progress: vec![Progress::Unheard; series],
+            trouble: None,
         }
     }
 
@@ -202,14 +213,11 @@ impl Columns {
     ///
     /// As [`metric_data`].
     pub fn take_page(&mut self, body: &[u8]) -> Result<Option<String>, Fault> {
-        let page: DataPage = parse_json(OPERATION, body)?;
-        for result in page.metric_data_results.unwrap_or_default() {
-            self.take(result)?;
-        }
-        Ok(page.next_token)
+        let next_token = parse_json_into(OPERATION, body, PageInto(self))?;
+        self.trouble.take().map_or(Ok(next_token), Err)
     }
 
-    fn take(&mut self, result: RawResult) -> Result<(), Fault> {
+    fn take(&mut self, result: RawResult<'_>) -> Result<(), Fault> {
         let place = result
             .id
             .as_deref()
@@ -264,6 +272,69 @@ impl Columns {
         let series = self.progress.len();
         let what = format!("of {series} series leaves out {unheard} and gives {partial} in part");
         Err(answer_fault(&what))
+    }
+}
+
+/// Puts a page into the columns result by result: thousands of them never lie beside each other.
+struct PageInto<'a>(&'a mut Columns);
+
+impl<'de> DeserializeSeed<'de> for PageInto<'_> {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, page: D) -> Result<Self::Value, D::Error> {
+        page.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for PageInto<'_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a page of results")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut page: A) -> Result<Self::Value, A::Error> {
+        let mut next_token = None;
+        while let Some(key) = page.next_key()? {
+            match key {
+                PageKey::MetricDataResults => page.next_value_seed(ResultsInto(self.0))?,
+                PageKey::NextToken => next_token = page.next_value()?,
+                PageKey::Other => drop(page.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(next_token)
+    }
+}
+
+/// The list of a page.
+struct ResultsInto<'a>(&'a mut Columns);
+
+impl<'de> DeserializeSeed<'de> for ResultsInto<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, results: D) -> Result<(), D::Error> {
+        results.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ResultsInto<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of results")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut results: A) -> Result<(), A::Error> {
+        while let Some(result) = results.next_element()? {
+            let taken = self.0.take(result);
+            self.0.trouble = self.0.trouble.take().or(taken.err());
+        }
+        Ok(())
+    }
+
+    /// Null.
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 }
 
@@ -401,6 +472,28 @@ mod tests {
             ),
             ("left out", page(&[]), Answer, "leaves out 1"),
             ("no results", "{}".into(), Answer, "leaves out 1"),
+            (
+                "null",
+                "{\"MetricDataResults\":null}".into(),
+                Answer,
+                "leaves out 1",
+            ),
+            (
+                "no list",
+                "{\"MetricDataResults\":{}}".into(),
+                Answer,
+                "another type",
+            ),
+            ("no page", "[]".into(), Answer, "another type"),
+            (
+                "trouble before the end",
+                page(&[
+                    result("m0", "", "", "InternalError"),
+                    result("m0", "", "", "Complete"),
+                ]),
+                Answer,
+                "InternalError",
+            ),
             (
                 "lengths",
                 page(&[result("m0", "1,2", "1", "Complete")]),
