@@ -4,6 +4,7 @@
 //! gave. So a value is matched to the id and to the last part of the ARN, `ListMetrics`
 //! decides, and what was learned once is kept. Of v2 the values are names, without doubt.
 
+mod lives;
 mod lookup;
 mod rows;
 #[cfg(test)]
@@ -18,12 +19,10 @@ use super::polled::{ListedMetric, Query};
 use super::time::UnixMs;
 use super::wish::MetricsLevel;
 
+use lives::Lives;
 pub use lookup::{Lookup, arn_end};
 pub use rows::is_asked;
 use rows::{Row, classify};
-
-/// A listed series is asked for this long after it was last listed or had data.
-const KEPT_WITHOUT_DATA_MS: i64 = 24 * 3_600_000;
 
 /// One series to ask for: whose it is, what it measures, and the query.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,20 +38,13 @@ pub struct Series {
 /// A dimension by which a resource is asked for.
 type Named = (&'static str, Id);
 
-/// When a series outside the core was last known to live.
-#[derive(Clone, Copy, Debug)]
-struct Life {
-    listed: bool,
-    last_sign: UnixMs,
-}
-
 /// What `ListMetrics` has taught.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     /// How CloudWatch writes each resource that was ever listed.
     values: HashMap<Resource, Id>,
     /// The series outside the core.
-    found: BTreeMap<Resource, BTreeMap<Measure, Life>>,
+    found: BTreeMap<Resource, Lives>,
     /// Whether this account's values are the ends of ARNs and no ids, as far as was listed.
     by_arn: bool,
     /// Rows of the last listing that belong to a known resource.
@@ -68,8 +60,7 @@ impl Catalogue {
         let lookup = Lookup::new(inventory);
         self.matched = 0;
         self.unmatched = 0;
-        let lives = self.found.values_mut().flat_map(BTreeMap::values_mut);
-        lives.for_each(|life| life.listed = false);
+        self.found.values_mut().for_each(Lives::unlist);
         for row in rows {
             match classify(row, &lookup) {
                 Row::Known(resource, measure, value) => {
@@ -78,14 +69,8 @@ impl Catalogue {
                         self.learn_value(&resource, value);
                     }
                     if !(resource.is_channel() && measure.is_core()) {
-                        let life = Life {
-                            listed: true,
-                            last_sign: now,
-                        };
-                        self.found
-                            .entry(resource)
-                            .or_default()
-                            .insert(measure, life);
+                        let lives = self.found.entry(resource).or_default();
+                        lives.list(measure, now);
                     }
                 }
                 Row::Unknown => self.unmatched += 1,
@@ -113,12 +98,8 @@ impl Catalogue {
 
     /// Notes that a series had data, which keeps it asked for when it is no longer listed.
     pub fn had_data(&mut self, resource: &Resource, measure: &Measure, now: UnixMs) {
-        let life = self
-            .found
-            .get_mut(resource)
-            .and_then(|found| found.get_mut(measure));
-        if let Some(life) = life {
-            life.last_sign = now;
+        if let Some(lives) = self.found.get_mut(resource) {
+            lives.had_data(measure, now);
         }
     }
 
@@ -134,7 +115,7 @@ impl Catalogue {
         };
         self.values.retain(|resource, _| lives(resource));
         self.found.retain(|resource, found| {
-            found.retain(|_, life| life.listed || now.0 - life.last_sign.0 < KEPT_WITHOUT_DATA_MS);
+            found.forget_dead(now);
             lives(resource) && !found.is_empty()
         });
     }
@@ -251,10 +232,8 @@ impl Catalogue {
     }
 
     fn found(&self, resource: &Resource) -> impl Iterator<Item = &Measure> {
-        self.found
-            .get(resource)
-            .into_iter()
-            .flat_map(BTreeMap::keys)
+        let lives = self.found.get(resource);
+        lives.into_iter().flat_map(Lives::measures)
     }
 
     /// How CloudWatch writes a resource: as learned, else as other resources are written.

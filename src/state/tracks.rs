@@ -5,17 +5,18 @@
 //! So every poll asks again for the last quarter of an hour, a minute counts as final only
 //! after `settle`, and each settled minute is told once, or again when it was revised.
 
+mod told;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::time::Duration;
-
-use heapless::Deque;
 
 use super::answer::{Answer, Due, Part};
 use super::measure::{Measure, Resource};
 use super::model::Id;
 use super::reading::Reading;
 use super::time::{Minute, UnixMs};
+use told::Told;
 
 /// How far behind the newest settled minute every poll looks for late and revised points.
 pub const OVERLAP_MINUTES: i64 = 15;
@@ -25,8 +26,6 @@ pub const BACKFILL_MINUTES_MAX: i64 = 180;
 pub const SILENCE_MINUTES: i64 = 180;
 /// Data older than this, and than the polling interval besides, is late.
 const LATE_AFTER: Duration = Duration::from_secs(600);
-/// Minutes remembered to tell a revision: the overlap, and room for polls that come early.
-const REMEMBERED_MINUTES: usize = 20;
 
 /// The newest minute that ended at least `settle` ago.
 pub fn newest_settled(aws_now: UnixMs, settle: Duration) -> Minute {
@@ -113,7 +112,7 @@ pub struct Track {
     /// Newest minute whose point the broker has acknowledged.
     handed: Minute,
     /// Minutes that went out, by fingerprint.
-    told: Deque<(Minute, u64), REMEMBERED_MINUTES>,
+    told: Told,
     /// Fingerprint of what is shown.
     fingerprint: u64,
     /// Which series the fingerprints are made of.
@@ -275,7 +274,7 @@ impl Tracks {
     pub fn handed_out(&mut self, resource: &Resource, minute: Minute, fingerprint: u64) {
         if let Some(track) = self.tracks.get_mut(resource) {
             track.handed = track.handed.max(minute);
-            track.remember(minute, fingerprint);
+            track.told.remember(minute, fingerprint);
         }
     }
 
@@ -310,7 +309,7 @@ impl Track {
             asked: shown.asked,
             last_data: None,
             handed,
-            told: Deque::new(),
+            told: Told::default(),
             ingress: Flow::default(),
             inputs: Vec::new(),
             freshness: Freshness::NoData,
@@ -336,23 +335,8 @@ impl Track {
             return;
         }
         self.asked = asked;
-        for (minute, fingerprint) in &mut self.told {
-            *fingerprint = answer.fingerprint(part, *minute);
-        }
+        self.told.renew(|minute| answer.fingerprint(part, minute));
         self.fingerprint = answer.fingerprint(part, self.shown.minute);
-    }
-
-    /// Remembers what went out as this minute.
-    fn remember(&mut self, minute: Minute, fingerprint: u64) {
-        match self.told.iter_mut().find(|(told, _)| *told == minute) {
-            Some((_, told)) => *told = fingerprint,
-            None => {
-                if self.told.is_full() {
-                    self.told.pop_front();
-                }
-                let _ = self.told.push_back((minute, fingerprint));
-            }
-        }
     }
 
     /// Sums the status counts over the minutes since the poll before.
@@ -399,9 +383,7 @@ impl Track {
         if minute > self.handed {
             return Some(false);
         }
-        let told = self.told.iter().find(|(told, _)| *told == minute);
-        told.is_some_and(|(_, told)| *told != fingerprint())
-            .then_some(true)
+        self.told.differs(minute, fingerprint).then_some(true)
     }
 }
 
