@@ -9,6 +9,7 @@ use crate::engine::StoreRequest;
 use crate::engine::ownership::Store;
 use crate::error::Failure;
 use crate::mqtt::{Link, store};
+use crate::state::model::Id;
 use crate::topics::Names;
 use crate::topics::memory::Memory;
 
@@ -33,7 +34,7 @@ pub fn clean(config: &Config, force: bool) -> Result<(), Failure> {
     let online = ours
         .topics
         .iter()
-        .any(|kept| kept.memory == Some(Memory::Online(true)));
+        .any(|kept| kept.memory.as_deref() == Some(&Memory::Online(true)));
     if online && !force {
         return Err(Failure::failed(format!(
             "the agent of {} is online; stop it first, or add --force when it is gone for good",
@@ -54,7 +55,7 @@ fn clear(link: &Link, names: &Names, noted: &[String]) -> Result<usize, Failure>
         if found.is_empty() {
             return Ok(cleared);
         }
-        let topics: Vec<Box<str>> = found.into_iter().map(|kept| kept.topic).collect();
+        let topics: Vec<Id> = found.into_iter().map(|kept| kept.topic).collect();
         store::clear(link, &topics).map_err(Failure::failed)?;
         cleared += topics.len();
     }

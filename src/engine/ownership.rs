@@ -13,6 +13,7 @@ use super::outbox::{Fingerprint, Token};
 use super::publish::{RECONNECT_FIRST, RECONNECT_MAX};
 use super::{Effect, Engine, Now, StoreRequest, backoff};
 use crate::state::apis::MediaApi;
+use crate::state::model::Id;
 use crate::state::source::{Source, SourceState};
 use crate::state::time::{Mono, UnixMs};
 use crate::state::wish::AlarmsKept;
@@ -38,11 +39,11 @@ const ALARMS_ADOPTED_MAX: usize = 10_000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
     /// Full name.
-    pub topic: Box<str>,
+    pub topic: Id,
     /// Of its payload.
     pub print: Fingerprint,
-    /// What it tells, where we could have written it.
-    pub memory: Option<Memory>,
+    /// What it tells, where we could have written it and that is of interest.
+    pub memory: Option<Box<Memory>>,
 }
 
 /// What the broker keeps below our prefix.
@@ -85,7 +86,7 @@ pub struct Ownership {
     verified: Verified,
     told_missing: bool,
     /// What is there, and waits for its source's complete polls before it is swept.
-    unswept: Vec<Box<str>>,
+    unswept: Vec<Id>,
     sweep_at: Option<Mono>,
 }
 
@@ -191,7 +192,7 @@ impl Engine {
             store
                 .topics
                 .iter()
-                .filter_map(|kept| kept.memory.as_ref())
+                .filter_map(|kept| kept.memory.as_deref())
                 .find(|m| wanted(m))
         };
         let online = find(|m| matches!(m, Memory::Online(true))).is_some();
@@ -247,7 +248,7 @@ impl Engine {
         let mut alarms = 0;
         let mut missed = Vec::new();
         for kept in store.topics {
-            match kept.memory {
+            match kept.memory.map(|memory| *memory) {
                 Some(Memory::Alarm(alarm))
                     if self.adopts_alarms() && alarms < ALARMS_ADOPTED_MAX =>
                 {
@@ -281,7 +282,7 @@ impl Engine {
     /// the store remembers, since that has happened.
     fn time_of_store(&self, now: Now, store: &Store) -> UnixMs {
         let is_set = !self.settings.needs_clock || now.wall >= self.settings.earliest_date;
-        let changed = |kept: &Kept| match &kept.memory {
+        let changed = |kept: &Kept| match kept.memory.as_deref() {
             Some(Memory::Alarm(alarm)) => alarm.updated_at,
             _ => None,
         };
@@ -372,6 +373,7 @@ impl Engine {
             .into_iter()
             .for_each(|topic| self.outbox.overwritten(topic));
         self.ownership.unswept = strays;
+        drop(wanted);
         self.sweep(now);
     }
 
@@ -384,6 +386,10 @@ impl Engine {
 
     /// Clears what nobody wants, as far as its source has had its say.
     fn sweep(&mut self, now: Now) {
+        self.ownership.sweep_at = None;
+        if self.ownership.unswept.is_empty() {
+            return;
+        }
         let mut later = Vec::new();
         let mut swept = 0;
         let wanted = self.wanted_by_name();
@@ -400,7 +406,7 @@ impl Engine {
                         self.homes
                             .swept(below.split('/').next().unwrap_or_default());
                     }
-                    self.outbox.sweep(Topic::Stray(topic.into()));
+                    self.outbox.sweep(Topic::Stray(topic));
                     swept += 1;
                 }
                 Some(false) => later.push(topic),

@@ -18,6 +18,7 @@ use crate::aws::Stop;
 use crate::engine::StoreRequest;
 use crate::engine::outbox::{IN_FLIGHT_MAX, fingerprint};
 use crate::engine::ownership::{Kept, Store};
+use crate::state::model::Id;
 use crate::topics::Names;
 use crate::topics::memory::{self, Memory};
 
@@ -86,10 +87,11 @@ pub fn read(
     stop: &Stop,
 ) -> Result<Store, String> {
     if link.is_iot() {
-        return read_by_name(link, names, request.expected, stop);
+        return read_by_name(link, names, request, stop);
     }
     let quiet = quiet(request.at_start, link.here);
     let mut reading = Reading::begin(link, Scope::Ours(names), quiet, stop)?;
+    reading.recalls_all = request.at_start;
     let ours = |piece: &&str| format!("{}{piece}", names.prefix());
     let document = |piece: &&str| format!("{}{piece}", names.discovery());
     if request.at_start {
@@ -116,13 +118,14 @@ pub fn read(
 fn read_by_name(
     link: &Link,
     names: &Names,
-    expected: Vec<String>,
+    request: StoreRequest,
     stop: &Stop,
 ) -> Result<Store, String> {
     let mut reading = Reading::begin(link, Scope::Ours(names), IOT_QUIET, stop)?;
+    reading.recalls_all = request.at_start;
     reading.give_up_at = Instant::now() + IOT_READ_MAX;
     let own = OF_AN_INSTANCE.map(|name| format!("{}{name}", names.prefix()));
-    let mut asked: Vec<String> = own.into_iter().chain(expected).collect();
+    let mut asked: Vec<String> = own.into_iter().chain(request.expected).collect();
     // Whatever is not ours, or is no name, is not asked for.
     asked.retain(|name| Scope::Ours(names).place(name).is_some() && !name.contains(['+', '#']));
     asked.sort_unstable();
@@ -209,6 +212,10 @@ impl Scope<'_> {
 }
 
 impl Place<'_> {
+    fn is_owner(&self) -> bool {
+        matches!(self, Place::Topic(below) if OF_AN_INSTANCE.contains(below))
+    }
+
     fn recall(&self, payload: &[u8]) -> Option<Memory> {
         match self {
             Place::Topic(below) => memory::recall(below, payload),
@@ -226,7 +233,9 @@ struct Reading<'a> {
     give_up_at: Instant,
     quiet: Duration,
     names_a_packet_max: usize,
-    seen: HashSet<Box<str>>,
+    seen: HashSet<Id>,
+    /// Whether what is read is taken up, as it is at start; later it only matters whose it is.
+    recalls_all: bool,
     /// The broker has refused a subscription.
     refused: bool,
     store: Store,
@@ -254,6 +263,7 @@ impl<'a> Reading<'a> {
                 NAMES_A_PACKET_MAX
             },
             seen: HashSet::new(),
+            recalls_all: false,
             refused: false,
             store: Store {
                 complete: true,
@@ -338,19 +348,19 @@ impl<'a> Reading<'a> {
         let Packet::Publish(publish) = packet else {
             return;
         };
-        let topic = String::from_utf8_lossy(&publish.topic);
+        let topic = Id::from(String::from_utf8_lossy(&publish.topic));
         let Some(place) = self.scope.place(&topic) else {
             return;
         };
-        if !publish.retain || !self.seen.insert(topic.as_ref().into()) {
+        if !publish.retain || !self.seen.insert(topic.clone()) {
             return;
         }
-        let print = fingerprint(&publish.payload);
-        let memory = place.recall(&publish.payload);
+        let is_recalled = self.recalls_all || place.is_owner();
+        let memory = is_recalled.then(|| place.recall(&publish.payload));
         self.store.topics.push(Kept {
-            topic: topic.into(),
-            print,
-            memory,
+            print: fingerprint(&publish.payload),
+            memory: memory.flatten().map(Box::new),
+            topic,
         });
     }
 }
@@ -360,7 +370,7 @@ impl<'a> Reading<'a> {
 /// # Errors
 ///
 /// Why there was no session, or why it ended early, in words.
-pub fn clear(link: &Link, topics: &[Box<str>]) -> Result<(), String> {
+pub fn clear(link: &Link, topics: &[Id]) -> Result<(), String> {
     let (client, mut connection) = link.open()?;
     let in_flight_max = if link.is_iot() {
         IOT_IN_FLIGHT_MAX

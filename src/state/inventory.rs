@@ -129,8 +129,8 @@ impl Inventory {
         let endpoints = listing.endpoints.into_iter();
         let endpoints = endpoints.filter(|e| takes_endpoint(wish, e));
         let of_v1 = Part {
-            channels: channels.map(|c| (c.id.clone(), Some(c))).collect(),
-            endpoints: endpoints.map(|e| (e.id.clone(), Some(e))).collect(),
+            channels: channels.map(|c| (c.id.clone(), Some(c))),
+            endpoints: endpoints.map(|e| (e.id.clone(), Some(e))),
             groups: Vec::new(),
         };
         let mut changes = self.merge_live(Api::V1, of_v1, true);
@@ -237,8 +237,8 @@ impl Inventory {
             (id, value)
         };
         let of_v2 = Part {
-            channels: channels.map(channel).collect(),
-            endpoints: endpoints.map(endpoint).collect(),
+            channels: channels.map(channel).collect::<Vec<_>>(),
+            endpoints: endpoints.map(endpoint).collect::<Vec<_>>(),
             groups: rows.groups.into_iter().map(group).collect(),
         };
         let mut changes = self.merge_live(Api::V2, of_v2, complete);
@@ -286,7 +286,11 @@ impl Inventory {
         *listings == 1
     }
 
-    fn merge_live(&mut self, api: Api, part: Part, complete: bool) -> InventoryChanges {
+    fn merge_live<C, E>(&mut self, api: Api, part: Part<C, E>, complete: bool) -> InventoryChanges
+    where
+        C: IntoIterator<Item = (Id, Option<Channel>)>,
+        E: IntoIterator<Item = (Id, Option<Endpoint>)>,
+    {
         let Part {
             channels,
             endpoints,
@@ -430,9 +434,9 @@ impl Inventory {
 }
 
 /// Rows of one live API: a value, or none for what is listed and not to be shown yet.
-struct Part {
-    channels: Vec<(Id, Option<Channel>)>,
-    endpoints: Vec<(Id, Option<Endpoint>)>,
+struct Part<C, E> {
+    channels: C,
+    endpoints: E,
     groups: Vec<(Id, Option<ChannelGroup>)>,
 }
 

@@ -120,7 +120,8 @@ impl Broker {
                 None => topic
                     .strip_prefix(DOCUMENTS)
                     .and_then(|below| recall_document(below, payload.as_bytes())),
-            },
+            }
+            .map(Box::new),
         });
         Store {
             topics: kept.collect(),

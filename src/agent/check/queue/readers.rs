@@ -73,13 +73,13 @@ pub fn check<W: Write>(report: &mut Report<W>, config: &Config, stop: &Stop) {
 fn others(store: &Store, own: &str, queue_url: &str) -> Vec<(String, bool)> {
     let kept = store.topics.iter();
     let offline: BTreeMap<&str, bool> = kept
-        .filter_map(|kept| match kept.memory {
-            Some(Memory::Online(online)) => Some((kept.topic.strip_suffix("/status")?, online)),
+        .filter_map(|kept| match kept.memory.as_deref() {
+            Some(Memory::Online(online)) => Some((kept.topic.strip_suffix("/status")?, *online)),
             _ => None,
         })
         .collect();
     let kept = store.topics.iter().filter(|kept| *kept.topic != *own);
-    let same = kept.filter_map(|kept| match &kept.memory {
+    let same = kept.filter_map(|kept| match kept.memory.as_deref() {
         Some(Memory::Owner(Owner { queue, .. })) if queue.as_deref() == Some(queue_url) => {
             kept.topic.strip_suffix("/agent")
         }
@@ -104,7 +104,7 @@ mod tests {
         let kept = |topic: &str, payload: &str| Kept {
             topic: topic.into(),
             print: fingerprint(payload.as_bytes()),
-            memory: recall(topic.rsplit('/').next().unwrap(), payload.as_bytes()),
+            memory: recall(topic.rsplit('/').next().unwrap(), payload.as_bytes()).map(Box::new),
         };
         let agent =
             |queue: &str| format!(r#"{{"agent_id":"1","account_id":null,"queue":{queue}}}"#);
