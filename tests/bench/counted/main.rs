@@ -26,7 +26,12 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use counts::Counts;
+use dlmalloc::GlobalDlmalloc;
 use tape::Tape;
+
+/// As the agent has it.
+#[global_allocator]
+static HEAP: GlobalDlmalloc = GlobalDlmalloc;
 
 /// What is counted: a name, and what makes and does it.
 struct Workload {
