@@ -9,6 +9,7 @@ mod listener;
 mod meter_file;
 mod node;
 mod once;
+mod page;
 mod poller;
 mod queue;
 pub mod signals;
@@ -40,6 +41,7 @@ use clock::Clock;
 use ledger::Ledger;
 use listener::Listener;
 use meter_file::MeterFile;
+use page::Page;
 use poller::Poller;
 use queue::Mailbox;
 use spool::Spool;
@@ -83,6 +85,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         topic_arns: config.topic_arns(),
         listens: sns.is_some(),
         queue_url: sqs.map(|sqs| sqs.queue_url.clone()),
+        page: config.status.as_ref().map(|_| page::run_name()),
         supervised: supervisor.is_there(),
         ..settings(&config, Some(state_dir.agent_id().to_owned()), take_over)
     };
@@ -109,6 +112,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     let place = listener_place(&config, port);
     let start = |place| Listener::start(&mut threads, &config, place, &poller, &events, &stop);
     let listener = place.map(start).transpose()?;
+    let page = start_page(&mut threads, &config, &settings, &events, &stop)?;
     watch_stop(&mut threads, events, stop.clone())?;
 
     let mut shell = Shell {
@@ -120,6 +124,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         spool,
         meter_file,
         listener,
+        page,
         supervisor,
         poller: poller.clone(),
         memory_at: None,
@@ -140,6 +145,19 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// The local page, if the config wants one.
+fn start_page(
+    threads: &mut Threads,
+    config: &Config,
+    settings: &Settings,
+    events: &SyncSender<Event>,
+    stop: &Stop,
+) -> Result<Option<Page>, Failure> {
+    let wanted = config.status.as_ref().zip(settings.page.clone());
+    let start = |(status, run)| Page::start(threads, status, run, events, stop);
+    wanted.map(start).transpose()
 }
 
 /// Turns the thrown switch into an event.
@@ -186,6 +204,7 @@ fn settings(config: &Config, agent_id: Option<String>, take_over: bool) -> Setti
         topic_arns: Vec::new(),
         listens: false,
         queue_url: None,
+        page: None,
         inventory_interval: mp.interval,
         alarms_interval: cw.alarms_interval,
         publishes_per_second_max: config.mqtt.max_publishes_per_second,
@@ -332,6 +351,7 @@ struct Shell {
     spool: Option<Spool>,
     meter_file: MeterFile,
     listener: Option<Listener>,
+    page: Option<Page>,
     supervisor: Supervisor,
     /// Tells how far its threads are.
     poller: Poller,
@@ -378,6 +398,9 @@ impl Shell {
         if let Some(listener) = &self.listener {
             listener.stop();
         }
+        if let Some(page) = &self.page {
+            page.stop();
+        }
     }
 
     fn carry_out(&self, effect: Effect) {
@@ -411,6 +434,11 @@ impl Shell {
             Effect::Answer { .. } | Effect::Confirm { .. } => {
                 if let Some(listener) = &self.listener {
                     listener.carry_out(effect);
+                }
+            }
+            Effect::Show { request, shown, at } => {
+                if let Some(page) = &self.page {
+                    page.show(request, shown, at);
                 }
             }
             // The loop's own.

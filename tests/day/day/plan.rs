@@ -150,6 +150,7 @@ pub fn settings(plan: &Plan, seed: u64) -> Settings {
         },
         listens: plan.listens,
         queue_url: plan.has_queue.then(|| QUEUE.to_owned()),
+        page: None,
         inventory_interval: plan.inventory_interval,
         alarms_interval: seconds(60),
         publishes_per_second_max: plan.rate,

@@ -352,7 +352,7 @@ impl Day {
                 self.spool_free_at = self.spool_free_at.max(self.now) + SPOOL_TIME;
                 self.later(self.spool_free_at - self.now, Pending::Spool(request));
             }
-            Effect::Confirm { .. } => {}
+            Effect::Confirm { .. } | Effect::Show { .. } => {}
             Effect::Finish(None) => {
                 self.agent = None;
                 self.end_process(usize::MAX);
