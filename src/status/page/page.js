@@ -108,10 +108,8 @@ const yes = (value) => (is(value) ? text(value ? "yes" : "no") : NONE);
 const tag = (value) => ["span", value, { class: "tag" }];
 const linkTo = (kind, id, words = id) =>
   is(id) ? ["a", words, { href: `#${kind}/${encodeURIComponent(id)}`, title: words }] : NONE;
-const tags = (map) => {
-  const all = Object.entries(map ?? {}).map(([key, value]) => tag(`${key}=${value}`));
-  return all.length ? all : NONE;
-};
+const pairs = (map) => Object.entries(map ?? {}).map(([key, value]) => `${key}=${value}`);
+const tags = (map) => some(pairs(map), tag);
 const some = (list, show) => (list?.length ? list.map(show) : NONE);
 const joined = (all) => text(all?.join(", "), all?.join(", "));
 
@@ -198,9 +196,9 @@ const picture = {
 /** The fields of one row, as terms with what they are. */
 function facts(title, fields, row) {
   const values = fields.map(() => element("dd"));
-  const pairs = fields.map(({ head, kind }, at) =>
+  const terms = fields.map(({ head, kind }, at) =>
     element("div", { class: kind === "wide" ? kind : null }, element("dt", {}, head), values[at]));
-  const list = element("dl", { class: "facts" }, ...pairs);
+  const list = element("dl", { class: "facts" }, ...terms);
   const update = () => {
     const of = row();
     fields.forEach((field, at) => fill(values[at], field.show(of)));
@@ -279,13 +277,10 @@ const state = (head, path) => field(head, "state", path, badge, severity);
 const since = (head, path) =>
   field(head, "", path, time, (iso) => (is(iso) ? Date.parse(iso) : null));
 const moment = (head, path) => field(head, "name", path, exactly);
-const tagged = (head, path) => field(head, "name", path, tags, words);
+const tagged = (head, path) => field(head, "name", path, tags, (map) => pairs(map).join(" "));
 const url = (head, path) => field(head, "wide", path, address);
 const link = (head, kind, path = `${kind}_id`) =>
   field(head, "name", path, (id) => linkTo(kind, id));
-
-/** All words of a value, for filters. */
-const words = (value) => (is(value) ? JSON.stringify(value) : "");
 
 /** Numbers by size, the rest as people sort names. */
 const compare = (a, b) => (typeof a === "number" ? a - b : ORDER.compare(a, b));
@@ -504,15 +499,15 @@ class Chart {
     const [least, most] = [Math.min(...known), Math.max(...known)];
     const now = is(values.at(-1)) ? bits(values.at(-1)) : "no value";
     const gaps = values.length - known.length;
-    const range = known.length ? `min ${bits(least)} · max ${bits(most)}` : "nothing in this hour";
+    const range = known.length ? `min ${bits(least)} · max ${bits(most)}` : "no value at all";
     const missing = gaps ? `, ${gaps} of ${values.length} minutes without a value` : "";
+    const last = new Date(Date.parse(first) + (values.length - 1) * 60000).toISOString();
     setText(this.now, now);
     setText(this.range, range);
-    const last = new Date(Date.parse(first) + (values.length - 1) * 60000).toISOString();
     setText(this.begin, first.slice(11, 16));
     setText(this.end, `${last.slice(11, 16)} UTC`);
-    setAttribute(this.drawing, "aria-label",
-      `${this.name}: now ${now}, ${range.replace(" · ", ", ")}${missing}`);
+    const said = range.replace("min ", "minimum ").replace(" · max ", ", maximum ");
+    setAttribute(this.drawing, "aria-label", `${this.name}: now ${now}, ${said}${missing}`);
     const [area, line] = this.paths(values, most || 1);
     setAttribute(this.curves[0], "d", area);
     setAttribute(this.curves[1], "d", line);
@@ -546,19 +541,20 @@ function lastHour(id) {
     ...Object.values(charts).map((chart) => chart.element));
   let [asked, why] = [null, null];
   const update = async () => {
-    const minute = picture.of("channel/metrics", id).timestamp ?? "";
-    if (asked === minute) return;
-    asked = minute;
-    try {
-      const history = await ask(`api/history?channel=${encodeURIComponent(id)}`);
-      const answer = await history.json();
-      for (const [key, chart] of Object.entries(charts)) chart.draw(answer[key], answer.first);
-      why = null;
-    } catch (error) {
-      asked = null;
-      why = `The last hour of this channel is not to be had: ${error.message}.`;
+    const minute = picture.of("channel/metrics", id).timestamp;
+    if (is(minute) && asked !== minute) {
+      asked = minute;
+      try {
+        const answer = await ask(`api/history?channel=${encodeURIComponent(id)}`);
+        const history = await answer.json();
+        for (const [key, chart] of Object.entries(charts)) chart.draw(history[key], history.first);
+        why = null;
+      } catch (error) {
+        asked = null;
+        why = `The last hour of this channel is not to be had: ${error.message}.`;
+      }
     }
-    holder.hidden = why !== null;
+    holder.hidden = asked === null;
     failed.update();
   };
   return { element: element("div", {}, failed.element, holder), update };
@@ -579,7 +575,7 @@ const activeAlarms = () => rows("alarm", (row) => row.state === "ALARM").length;
 
 /** What filters look through. */
 const searched = (row) =>
-  [row.key, row.name, row.description, words(row.tags), row.channel_id, row.channel_group,
+  [row.key, row.name, row.description, ...pairs(row.tags), row.channel_id, row.channel_group,
     row.packaging_group_id, row.package, row.api, row.state, row.reason, row.metric, row.status,
     row.health?.health, row.health?.ingest].filter(is).join(" ");
 
