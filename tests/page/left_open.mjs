@@ -20,12 +20,12 @@ async function changed(route) {
   answer.tag = `other-${serial}`;
   answer.now = new Date().toISOString();
   for (const [topic, payload] of Object.entries(answer.topics)) {
-    if (topic.endsWith("/metrics")) {
+    if (topic.endsWith("/metrics") && payload.id) {
       payload.egress_bits_per_second = serial * 1_000_003;
       payload.timestamp = new Date(serial * 60_000).toISOString();
     }
     const copy = topic.replace("ch-0001", `ch-${serial}`);
-    if (serial % 2 && copy !== topic) {
+    if (serial % 2 && copy !== topic && payload.id) {
       const id = payload.id.replace("ch-0001", `ch-${serial}`);
       answer.topics[copy] = { ...payload, id };
     }

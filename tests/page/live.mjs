@@ -2,7 +2,11 @@
 
 import { ask, assert, cases, cells, fact, go, open } from "./page.mjs";
 
-const page = await open("#channels");
+/** The page lives through a second in so many milliseconds: it asks every few of its seconds. */
+const SECOND = 100;
+
+const page = await open("#channels", {}, (page) => page.clock.install());
+setInterval(() => page.clock.runFor(1_000).catch(() => {}), SECOND);
 // The browser itself says so of each question while nobody answers.
 page.excuse(/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET/);
 await page.evaluate(() => { globalThis.sameDocument = true; });

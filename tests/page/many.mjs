@@ -17,7 +17,7 @@ async function scroll() {
     for (const name of region.querySelectorAll("tbody th")) seen.add(name.textContent);
     elements = Math.max(elements, document.getElementsByTagName("*").length);
     there = region.scrollTop;
-    region.scrollTop += 300;
+    region.scrollTop += 800;
     const now = await new Promise(requestAnimationFrame);
     frames.push(now - last);
     last = now;
@@ -46,7 +46,6 @@ await cases({
   async "all rows can be reached, and few are there"() {
     for (const [hash, title, wanted] of [
       ["#endpoints", "Origin Endpoints", 4000], ["#channels", "Channels", 1000],
-      ["#metrics/endpoints", "Operational Metrics", 4000],
     ]) {
       await go(page, hash, title);
       const { rows, elements, frames, median, longest } = await page.evaluate(scroll);
@@ -59,7 +58,8 @@ await cases({
 
   async "the row in focus keeps the keyboard when it scrolls away"() {
     await go(page, "#endpoints", "Origin Endpoints");
-    await page.locator("tbody th a").first().focus();
+    await page.evaluate(() => { document.querySelector(".region").scrollTop = 0; });
+    await page.getByRole("link", { name: "ch-0000-cmaf", exact: true }).focus();
     await page.evaluate(() => { document.querySelector(".region").scrollTop = 1e6; });
     await page.getByRole("link", { name: "ch-0999-mss", exact: true }).waitFor();
     assert.equal(await page.evaluate(() => document.activeElement.className), "region");
