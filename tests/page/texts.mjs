@@ -26,7 +26,6 @@ await cases({
       await page.waitForFunction((title) => document.querySelector("h2 span").textContent === title, id);
       const note = page.locator("section > p.note").nth(1);
       assert.equal(await note.evaluate((node) => node.textContent), text);
-      assert.equal(await fact(page, "Channel", "Description"), text);
       assert.equal(await fact(page, "Channel", "Tags"), `${text}=${id}`);
       assert.deepEqual(await elements(), own);
     }

@@ -64,6 +64,14 @@ function fill(holder, shown) {
   while (holder.children.length > all.length) holder.lastElementChild.remove();
 }
 
+/** Puts nodes one after the other, the first at `place`; those that stand right stay untouched. */
+function arrange(holder, nodes, place) {
+  for (const node of nodes) {
+    if (node === place) place = place.nextSibling;
+    else holder.insertBefore(node, place);
+  }
+}
+
 /* ---- Words and numbers ------------------------------------------------------------------ */
 
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -221,13 +229,14 @@ function tiles(list) {
   return { element: holder, update };
 }
 
-/** Sentences, one below the other; without any it is not there. */
-function sentences(title, list) {
-  const body = element("ul", { class: "reasons" });
-  const panel = element("section", { class: "panel" }, element("h3", {}, title), body);
+/** Why it is as bad as `light` says; without a reason it is not there. */
+function reasons(light, list) {
+  const body = element("ul");
+  const panel = element("section", {}, element("h3", {}, "Reasons"), body);
   const update = () => {
-    const all = list();
+    const all = list() ?? [];
     panel.hidden = all.length === 0;
+    setAttribute(panel, "class", `panel reasons ${tone(light())}`);
     fill(body, all.map((words) => ["li", words]));
   };
   return { element: panel, update };
@@ -293,7 +302,7 @@ const compare = (a, b) => (typeof a === "number" ? a - b : ORDER.compare(a, b));
 class Table {
   constructor({ id, title, columns, rows, searched, empty, sorted }) {
     Object.assign(this, { title, columns, rows, searched, empty });
-    if (!left.has(id)) left.set(id, { filter: "", sorted, down: false, top: 0, aside: 0 });
+    if (!left.has(id)) left.set(id, { filter: "", sorted, down: false, top: 0 });
     this.state = left.get(id);
     this.shown = [];
     this.drawn = new Map();
@@ -388,14 +397,12 @@ class Table {
 
   scrolled() {
     this.state.top = this.region.scrollTop;
-    this.state.aside = this.region.scrollLeft;
     this.draw(false);
   }
 
   /** Where the user left it, once it is in the document. */
   restore() {
     this.region.scrollTop = this.state.top;
-    this.region.scrollLeft = this.state.aside;
     this.draw(false);
   }
 
@@ -420,18 +427,16 @@ class Table {
       row.remove();
       this.drawn.delete(key);
     }
-    let place = this.above.nextSibling;
-    let index = from + 2;
-    for (const [key, row] of wanted) {
+    const lines = Array.from(wanted, ([key, row], at) => {
       const known = this.drawn.get(key);
       const line = known ?? this.line(key);
-      if (line === place) place = place.nextSibling;
-      else this.body.insertBefore(line, place);
-      setAttribute(line, "aria-rowindex", index++);
+      setAttribute(line, "aria-rowindex", from + at + 2);
       if (anew || !known) {
         this.columns.forEach((column, at) => fill(line.children[at], column.show(row)));
       }
-    }
+      return line;
+    });
+    arrange(this.body, lines, this.above.nextSibling);
     this.stretch(this.above, from);
     this.stretch(this.below, this.shown.length - to);
     this.keepFocus(focused);
@@ -612,7 +617,6 @@ const ENDPOINT = [
   rate("Egress", "metrics.egress_bits_per_second"),
   count("Requests", "metrics.egress_request_count"),
   link("Channel", "channel"),
-  url("URL", "url"),
   yesNo("Encrypted", "encrypted"),
   length("Segment", "segment_duration_seconds"),
   length("Startover", "startover_window_seconds"),
@@ -620,6 +624,7 @@ const ENDPOINT = [
   plain("Origination", "origination"),
   plain("API", "api", "small"),
   long("Manifest", "manifest_name", "name"),
+  url("URL", "url"),
   field("Manifests", "wide", "manifests", (all) => some(all, (one) => address(one.url ?? one.id)),
     (all) => all?.length),
   long("Description", "description"),
@@ -844,7 +849,7 @@ const general = () => ({
   head: () => badge(picture.one("summary").health),
   parts: [
     tiles(generalTiles),
-    sentences("Reasons", () => picture.one("summary").reasons ?? []),
+    reasons(() => picture.one("summary").health, () => picture.one("summary").reasons),
     titled(table("Sources", "source", SOURCE, { rows: sources, searched: null, sorted: "State" })),
     facts("Agent", AGENT, () => ({
       ...picture.one("agent"), stats: picture.one("agent/stats"),
@@ -882,21 +887,15 @@ function messageList() {
   const nothing = element("p", { class: "empty panel" }, "No message has come yet.");
   let items = new Map();
   const update = () => {
-    const all = picture.one("sns/messages").messages ?? [];
-    const shown = new Map();
-    for (const message of all) {
+    const known = items;
+    items = new Map((picture.one("sns/messages").messages ?? []).map((message) => {
       const key = `${message.message_id} ${message.received_at}`;
-      shown.set(key, items.get(key) ?? messageItem(message));
-    }
-    for (const [key, item] of items) if (!shown.has(key)) item.remove();
-    let place = list.firstElementChild;
-    for (const item of shown.values()) {
-      if (item === place) place = place.nextElementSibling;
-      else list.insertBefore(item, place);
-    }
-    items = shown;
-    list.hidden = shown.size === 0;
-    nothing.hidden = shown.size > 0;
+      return [key, known.get(key) ?? messageItem(message)];
+    }));
+    for (const [key, item] of known) if (!items.has(key)) item.remove();
+    arrange(list, items.values(), list.firstChild);
+    list.hidden = items.size === 0;
+    nothing.hidden = items.size > 0;
   };
   return { element: element("div", {}, nothing, list), update };
 }
@@ -924,6 +923,8 @@ function messageItem(of) {
 /** One of a kind, by its key: all that is known of it, then `parts` of its own. */
 function opened(kind, from, title, fields, light, parts) {
   const one = (key) => () => rowOf(kind, key);
+  // The heading says them.
+  const known = fields.slice(1).filter(({ head }) => head !== "Description");
   return (key) => ({
     title: one(key)().name ?? key,
     from,
@@ -931,7 +932,7 @@ function opened(kind, from, title, fields, light, parts) {
     parts: [
       note(() => (picture.members(kind).has(key) ? one(key)().description
         : `There is no ${title.toLowerCase()} of this name, or not any more.`)),
-      ...parts(key, one(key), facts(title, fields.slice(1), one(key))),
+      ...parts(key, one(key), facts(title, known, one(key))),
     ],
   });
 }
@@ -939,7 +940,7 @@ function opened(kind, from, title, fields, light, parts) {
 const DETAILS = {
   channel: opened("channel", "channels", "Channel", CHANNEL, (row) => row.health.health,
     (id, row, known) => [
-      sentences("Reasons", () => row().health.reasons ?? []),
+      reasons(() => row().health.health, () => row().health.reasons),
       lastHour(id),
       known,
       facts("Newest minute", CHANNEL_METRICS, () => row().metrics),
@@ -1045,6 +1046,8 @@ function open(moved) {
   view.draw();
   for (const [name, { way }] of ways) {
     setAttribute(way, "aria-current", name === section ? "page" : null);
+    // On a phone they are a strip that scrolls.
+    if (name === section) way.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
   const where = [made.title, "MediaPackage", picture.one("agent").region];
   document.title = where.filter(is).join(" · ");
