@@ -7,8 +7,6 @@
 
 mod metrics;
 mod shelf;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
