@@ -8,10 +8,22 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 const HTML: &str = include_str!("page/page.html");
+/// One script, of files in the order in which they need each other.
+const SCRIPT: &str = concat!(
+    include_str!("page/elements.js"),
+    include_str!("page/words.js"),
+    include_str!("page/picture.js"),
+    include_str!("page/parts.js"),
+    include_str!("page/table.js"),
+    include_str!("page/chart.js"),
+    include_str!("page/kinds.js"),
+    include_str!("page/sections.js"),
+    include_str!("page/page.js"),
+);
 /// Where in it style and script stand, and what they are.
 const PARTS: [(&str, &str); 2] = [
     ("/*page.css*/", include_str!("page/page.css")),
-    ("/*page.js*/", include_str!("page/page.js")),
+    ("/*page.js*/", SCRIPT),
 ];
 /// Bytes of a hash that name the document.
 const TAG_BYTES: usize = 8;

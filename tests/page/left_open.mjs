@@ -30,12 +30,14 @@ async function changed(route) {
       answer.topics[copy] = { ...payload, id };
     }
   }
-  answer.topics[`${answer.prefix}sns/messages`] = { messages: Array.from({ length: 20 }, (_, at) => ({
-    message_id: `m-${serial + at}`, topic_arn: "arn", event_type: "other", subject: `s ${serial + at}`,
-    timestamp: answer.now, received_at: `2026-01-01T00:00:00.${serial + at}Z`, via: "sns",
-    message: { serial }, truncated: false,
-  })) };
-  await route.fulfill({ json: answer, headers: { ETag: `"${answer.tag}"`, Date: new Date().toUTCString() } });
+  const messages = Array.from({ length: 20 }, (_, at) => ({
+    message_id: `m-${serial + at}`, topic_arn: "arn", event_type: "other",
+    subject: `message ${serial + at}`, timestamp: answer.now, received_at: answer.prefix,
+    via: "sns", message: { serial }, truncated: false,
+  }));
+  answer.topics[`${answer.prefix}sns/messages`] = { messages };
+  const headers = { ETag: `"${answer.tag}"`, Date: new Date().toUTCString() };
+  await route.fulfill({ json: answer, headers });
 }
 
 const page = await open("", {}, async (page) => {

@@ -1,6 +1,6 @@
 // What happens in the region and to the agent is seen without loading the page again.
 
-import { ask, assert, cases, cells, fact, go, open } from "./page.mjs";
+import { ask, assert, cases, cells, fact, go, open, titled } from "./page.mjs";
 
 /** The page lives through a second in so many milliseconds: it asks every few of its seconds. */
 const SECOND = 100;
@@ -42,7 +42,7 @@ await cases({
     await page.getByLabel("Filter").fill("");
     await ask("add");
     await page.getByRole("link", { name: "added", exact: true }).click();
-    await page.waitForFunction(() => document.querySelector("h2 span").textContent === "added");
+    await titled(page, "added");
     assert.equal(await fact(page, "Channel", "Endpoints"), "2");
     await ask("remove");
     await page.getByText("There is no channel of this name, or not any more.").waitFor();
@@ -61,7 +61,8 @@ await cases({
   },
 
   async "ages go on by the agent's clock, not the browser's"() {
-    const other = await open("", {}, (page) => page.clock.install({ time: new Date("2031-05-05T05:05:05Z") }));
+    const time = new Date("2031-05-05T05:05:05Z");
+    const other = await open("", {}, (page) => page.clock.install({ time }));
     const started = () => fact(other, "Agent", "Started");
     const seconds = async () => Number(/^(\d+) s ago$/.exec(await started())[1]);
     const before = await seconds();
@@ -96,7 +97,8 @@ await cases({
 
   async "a source that fails is said, with the reason, and when it is over"() {
     await ask("refuse");
-    await alerts.getByText(/^Source metrics has been failing since .* UTC\. .*not authorized/).waitFor();
+    const said = /^Source metrics has been failing since .* UTC\. .*not authorized/;
+    await alerts.getByText(said).waitFor();
     assert.equal(await alerts.getAttribute("role"), "alert");
     await ask("allow");
     await alerts.getByText("Source metrics").waitFor({ state: "detached" });
@@ -106,7 +108,7 @@ await cases({
     await ask("kill");
     await alerts.getByText(/^The agent has not answered since .* UTC: /).waitFor();
     assert.equal((await cells(page, "Channels")).length, 3);
-    const grey = () => page.evaluate(() => getComputedStyle(document.querySelector("main")).filter);
+    const grey = () => page.locator("main").evaluate((main) => getComputedStyle(main).filter);
     assert.equal(await grey(), "grayscale(1)");
     await ask("start");
     await alerts.getByText("The agent has not").waitFor({ state: "detached" });

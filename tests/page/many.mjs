@@ -34,7 +34,8 @@ await cases({
   async "the first paint is shown"() {
     await page.waitForSelector("tbody th a");
     const { paint, rows, bytes } = await page.evaluate(() => {
-      const state = performance.getEntriesByType("resource").find(({ name }) => name.includes("api/state"));
+      const resources = performance.getEntriesByType("resource");
+      const state = resources.find(({ name }) => name.includes("api/state"));
       return {
         paint: performance.getEntriesByName("first-contentful-paint")[0].startTime,
         rows: performance.now(), bytes: state.decodedBodySize,

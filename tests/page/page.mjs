@@ -103,9 +103,12 @@ export async function cases(all) {
 /** Goes to a section by its address, as a link does. */
 export async function go(page, hash, title) {
   await page.evaluate((to) => { location.hash = to; }, hash);
-  await page.waitForFunction((wanted) => document.querySelector("h2 span").textContent === wanted,
-    title);
+  await titled(page, title);
 }
+
+/** Waits until what is shown has this title. */
+export const titled = (page, title) => page.waitForFunction(
+  (wanted) => document.querySelector("h2 span")?.textContent === wanted, title);
 
 /** The sections with their titles, and what opens. */
 export const SECTIONS = {

@@ -1,6 +1,6 @@
 // Texts that would be more than text in a careless page. The test answers with them.
 
-import { ask, assert, cases, cells, fact, go, open } from "./page.mjs";
+import { ask, assert, cases, cells, fact, go, open, titled } from "./page.mjs";
 
 const TEXTS = JSON.parse(await ask("texts"));
 const page = await open();
@@ -23,7 +23,7 @@ await cases({
       const text = TEXTS.at(-1 - at);
       await go(page, "#channels", "Channels");
       await page.getByRole("link", { name: id, exact: true }).click();
-      await page.waitForFunction((title) => document.querySelector("h2 span").textContent === title, id);
+      await titled(page, id);
       const note = page.locator("section > p.note").nth(1);
       assert.equal(await note.evaluate((node) => node.textContent), text);
       assert.equal(await fact(page, "Channel", "Tags"), `${text}=${id}`);
@@ -43,7 +43,7 @@ await cases({
     const shown = (await cells(page, "Alarms")).map((row) => row[0]);
     assert.deepEqual(shown.sort(), [...TEXTS].sort());
     await page.getByRole("link", { name: TEXTS[1], exact: true }).first().click();
-    await page.waitForFunction((title) => document.querySelector("h2 span").textContent === title, TEXTS[1]);
+    await titled(page, TEXTS[1]);
     assert.equal(await fact(page, "Alarm", "Reason"), TEXTS.at(-2));
     assert.deepEqual(await elements(), own);
   },
