@@ -64,7 +64,7 @@ pub fn run_with(
     for line in lines.map_while(Result::ok) {
         match line.strip_prefix(ASKS) {
             Some(asked) => writeln!(input, "{}", answer(asked)).unwrap(),
-            None => println!("{script}: {line}"),
+            None => eprintln!("{script}: {line}"),
         }
     }
     let ended = child.wait().unwrap();

@@ -24,6 +24,7 @@ await cases({
       globalThis.row.querySelector("a").focus({ preventScroll: true });
     });
     const id = await page.evaluate(() => document.activeElement.textContent);
+    assert.match(id, /^ch-000\d$/);
     await ask("describe");
     await page.getByText("Now with commercials").waitFor();
     const kept = await page.evaluate(() => ({

@@ -15,7 +15,10 @@ fn everything() -> World {
         .with_channels(3, 2)
         .with_groups(1, 2, 1)
         .with_packaging(1, 2);
-    world.add_job("ch-0000-hls", "opening");
+    for job in ["opening", "again"] {
+        world.add_job("ch-0000-hls", job);
+        world.job(job).key = String::from("one-key-for-both");
+    }
     world.set_job("opening", "FAILED", Some("The bucket is not there."));
     let of = |channel| [("Channel", channel)];
     for (name, channel) in [("silent", "ch-0001"), ("slow", "ch-0002")] {
@@ -47,13 +50,16 @@ fn every_section_shows_its_things_sorts_filters_and_suits_everybody() {
     agent.stop();
 }
 
-/// As markup, as a way out of an attribute, as an address, and what turns a line around.
-const AWKWARD: [&str; 5] = [
+/// As markup, as a way out of an attribute, as an address, what turns a line around, and what no
+/// line holds.
+const AWKWARD: [&str; 6] = [
     "<img src=x onerror=alert(1)>",
     "\"><script>alert(2)</script>",
     "javascript:alert(3)",
     "</style></script><svg onload=alert(4)>",
     "\u{202e}tset a 漢字 {{7*7}} ${alert(5)} &lt;b&gt; 𝒳",
+    "a-channel-whose-name-is-longer-than-any-line-of-a-phone-and-has-no-place-to-be-broken-at-which-\
+     is-what-people-do-who-name-them-by-everything-they-know",
 ];
 
 #[test]

@@ -1,5 +1,6 @@
 // Texts that would be more than text in a careless page. The test answers with them.
 
+import { narrow } from "./measure.mjs";
 import { ask, assert, cases, cells, fact, go, open, titled } from "./page.mjs";
 
 const TEXTS = JSON.parse(await ask("texts"));
@@ -56,6 +57,18 @@ await cases({
     const { said } = JSON.parse(await message.locator("pre").textContent());
     assert.deepEqual(said, TEXTS);
     assert.deepEqual(await elements(), own);
+  },
+
+  async "none of them makes a phone scroll sideways"() {
+    const phone = await open("", { viewport: { width: 360, height: 740 }, isMobile: true });
+    for (const id of TEXTS) {
+      for (const [hash, title] of [[`channel/${encodeURIComponent(id)}`, id], ["sns", "SNS Messages"],
+        [`endpoint/${encodeURIComponent(`${id}-hls`)}`, `${id}-hls`]]) {
+        await go(phone, `#${hash}`, title);
+        assert.deepEqual(await phone.evaluate(narrow), [], hash);
+      }
+    }
+    await phone.context().close();
   },
 
   async "an address of the page is no way in"() {

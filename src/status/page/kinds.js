@@ -1,19 +1,22 @@
 // What there is, and the fields of each kind.
 
-/** The rows of a kind: payloads with a key, and with what else is known of the same id. */
+/** The rows of a kind that `keep` wants. */
 function rows(kind, keep = () => true) {
-  return Array.from(picture.members(kind).keys(), (key) => rowOf(kind, key)).filter(keep);
+  return Array.from(picture.members(kind).keys(), (ref) => rowOf(kind, ref)).filter(keep);
 }
-function rowOf(kind, key) {
-  const health = picture.of(`${kind}/health`, key);
-  const metrics = picture.of(`${kind}/metrics`, key);
-  return { key, ...picture.of(kind, key), health, metrics };
+
+/** A payload with its key, and with what else is known of the same id. */
+function rowOf(kind, ref) {
+  const health = picture.of(`${kind}/health`, ref);
+  const metrics = picture.of(`${kind}/metrics`, ref);
+  return { ...picture.of(kind, ref), ref, health, metrics };
 }
+
 const activeAlarms = () => rows("alarm", (row) => row.state === "ALARM").length;
 
 /** What filters look through. */
 const searched = (row) =>
-  [row.key, row.name, row.description, ...pairs(row.tags), row.channel_id, row.channel_group,
+  [row.ref, row.name, row.description, ...pairs(row.tags), row.channel_id, row.channel_group,
     row.packaging_group_id, row.package, row.api, row.state, row.reason, row.metric, row.status,
     row.health?.health, row.health?.ingest].filter(is).join(" ");
 
@@ -103,7 +106,7 @@ const INGEST = [
 ];
 
 const ALARM = [
-  field("Alarm", "name", "name", (name, row) => linkTo("alarm", row.key, name)),
+  field("Alarm", "name", "name", (name, row) => linkTo("alarm", row.ref, name)),
   state("State", "state"),
   since("Since", "updated_at"),
   link("Channel", "channel"),
@@ -171,7 +174,7 @@ const CONFIGURATION = [
 ];
 
 const SUBSCRIPTION = [
-  long("Topic", "key", "name"),
+  long("Topic", "ref", "name"),
   state("State", "state"),
   since("Latest", "last_message_at"),
   count("Taken", "accepted"),
@@ -183,7 +186,7 @@ const SUBSCRIPTION = [
 ];
 
 const SOURCE = [
-  plain("Source", "key", "name"),
+  plain("Source", "ref", "name"),
   state("State", "state"),
   since("Since", "since"),
   long("Error", "error"),

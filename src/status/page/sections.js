@@ -37,9 +37,9 @@ const sources = () => {
   const { sources: all = {}, apis = {} } = picture.one("agent");
   const { sources: stats = {} } = picture.one("agent/stats");
   return [
-    ...Object.entries(all).map(([key, of]) =>
-      ({ key, ...of, stats: stats[key], values: picture.topics.get(`source/${key}`) })),
-    ...Object.entries(apis).map(([name, of]) => ({ key: `mediapackage ${name}`, ...of })),
+    ...Object.entries(all).map(([ref, of]) =>
+      ({ ...of, ref, stats: stats[ref], values: picture.topics.get(`source/${ref}`) })),
+    ...Object.entries(apis).map(([name, of]) => ({ ...of, ref: `mediapackage ${name}` })),
   ];
 };
 
@@ -161,5 +161,5 @@ const DETAILS = {
 /** The ingest endpoints of a channel, each with what it gets. */
 function ingest({ ingest_endpoints: all = [], metrics: { inputs = [] } }) {
   const inputOf = (id) => inputs.find((input) => input.id === id);
-  return all.map((of) => ({ ...of, key: of.id, input: inputOf(of.id) }));
+  return all.map((of) => ({ ...of, ref: of.id, input: inputOf(of.id) }));
 }

@@ -37,9 +37,9 @@ const link = (head, kind, path = `${kind}_id`) =>
 const compare = (a, b) => (typeof a === "number" ? a - b : ORDER.compare(a, b));
 
 /**
- * A table that sorts, filters and keeps its rows: `rows` gives `{key, …}`, `searched` the text
- * of one that the filter looks through; without it there is no filter. `sorted` is the head of
- * the column that sorts at first.
+ * A table that sorts, filters and keeps its rows. `rows` gives them, each known by its `ref`;
+ * `searched` the text of one that the filter looks through, and without it there is no filter;
+ * `sorted` is the head of the column that sorts at first.
  */
 class Table {
   constructor({ id, title, columns, rows, searched, empty, sorted }) {
@@ -132,7 +132,7 @@ class Table {
     const valued = rows.map((row) => [by ? by.value(row) : null, row]);
     valued.sort(([a, one], [b, other]) => {
       if (is(a) !== is(b)) return is(a) ? -1 : 1;
-      return (is(a) && way * compare(a, b)) || ORDER.compare(one.key, other.key);
+      return (is(a) && way * compare(a, b)) || ORDER.compare(one.ref, other.ref);
     });
     return valued.map(([, row]) => row);
   }
@@ -163,7 +163,7 @@ class Table {
   draw(anew) {
     const focused = document.activeElement;
     const [from, to] = this.window();
-    const wanted = new Map(this.shown.slice(from, to).map((row) => [row.key, row]));
+    const wanted = new Map(this.shown.slice(from, to).map((row) => [row.ref, row]));
     for (const [key, row] of this.drawn) {
       if (wanted.has(key)) continue;
       row.remove();
