@@ -21,14 +21,14 @@
 //! state by the engine, and answered when the broker or the spool has it. A message of the
 //! queue is deleted when the broker has it; until then the queue is its spool.
 //!
-//! Who looks at the local page asks the engine too. It is shown the wanted topics, rendered as
-//! the broker gets them, so that the page is right also while the broker is away.
+//! Who looks at the local page asks the engine too, and is shown the wanted topics as the broker
+//! gets them: so the page is right also while the broker is away.
 //!
 //! # Who may import whom
 //!
 //! `main` → [`cli`] → [`agent`] → [`aws`], [`mqtt`], [`http`], [`sns`], [`status`] → [`engine`]
-//! → [`topics`] → [`state`]. No arrow goes back. [`config`], [`error`], [`log`] and `pem` serve everything
-//! left of `engine`.
+//! → [`topics`] → [`state`]. No arrow goes back. [`config`], [`error`], [`log`] and `pem` serve
+//! everything left of `engine`.
 //! `state`, `engine` and `topics` are pure: no clock, no randomness, no file, socket, thread or
 //! environment; `tests/tidy.rs` holds them to it.
 //!

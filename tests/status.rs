@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::type_complexity, missing_docs)]
 
 #[path = "region/mod.rs"]
-#[allow(dead_code, reason = "each test file uses a part")]
 mod region;
 #[path = "support/mod.rs"]
 mod support;

@@ -103,10 +103,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     let spool = pushes.then(|| Spool::start(&mut threads, &config, &events));
     let spool = spool.transpose()?;
     let meter_file = MeterFile::start(&mut threads, &config, &events)?;
-    let from_broker = events.clone();
-    threads.spawn("mqtt", move || {
-        runner.run(|news| drop(from_broker.send(Event::Broker(news))));
-    })?;
+    start_broker(&mut threads, runner, &events)?;
     let ledger = Ledger::of(&config).map_err(failed)?;
     let reader = start_reader(&mut threads, &config, &names, &events, &stop, &ledger)?;
     let place = listener_place(&config, port);
@@ -304,6 +301,18 @@ fn start_pollers(
             Some(_) => Some(start("sqs")?),
             None => None,
         },
+    })
+}
+
+/// Has one session with the broker after the other, as the engine asks.
+fn start_broker(
+    threads: &mut Threads,
+    runner: mqtt::Runner,
+    events: &SyncSender<Event>,
+) -> Result<(), Failure> {
+    let events = events.clone();
+    threads.spawn("mqtt", move || {
+        runner.run(|news| drop(events.send(Event::Broker(news))));
     })
 }
 

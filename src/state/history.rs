@@ -134,6 +134,8 @@ mod tests {
 
     /// What an answer told: first minute, values in kbit/s, newest settled minute.
     type Told<'a> = (i64, &'a [f64], i64);
+    /// What answers told, and the last four minutes that are kept, in kbit/s.
+    type Case<'a> = (&'a str, &'a [Told<'a>], [Option<i64>; 4]);
 
     fn history(told: &[Told]) -> History {
         let mut history = History::new(Minute(told[0].2));
@@ -153,8 +155,7 @@ mod tests {
 
     #[test]
     fn the_newest_minutes_stand_at_the_end_and_are_corrected() {
-        // What answers tell, and the last four minutes, in kbit/s.
-        let cases: &[(&str, &[Told], [Option<i64>; 4])] = &[
+        let cases: &[Case] = &[
             (
                 "one answer",
                 &[(1000, &[1.0, 2.0, NAN, 4.0], 1003)],
