@@ -35,7 +35,7 @@ await cases({
     assert.equal(await fact(page, "Agent", "Region"), agent.region);
     assert.equal(await fact(page, "Agent", "Version"), agent.version);
     assert.equal(await fact(page, "Agent", "Topics"), PREFIX);
-    assert.match(await fact(page, "Agent", "Started"), /^\d+ (s|min) ago$/);
+    assert.match(await fact(page, "Agent", "Started"), /^(in )?\d+ (s|min)( ago)?$/);
     assert.match(await fact(page, "Agent", "AWS's clock"), /^-?\d+ s ahead$/);
     const { cost, memory_bytes: memory } = one("agent/stats");
     assert.match(await fact(page, "Agent", "Memory"), memory ? /^[\d.]+ MiB$/ : /^–$/);

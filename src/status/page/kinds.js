@@ -204,7 +204,6 @@ const AGENT = [
   plain("Account", "account_id"),
   plain("Region", "region"),
   plain("Topics", "prefix"),
-  url("Queue", "queue"),
   plain("Version", "version"),
   since("Started", "started_at"),
   plain("Agent id", "agent_id"),
@@ -214,6 +213,7 @@ const AGENT = [
     (is(size) ? text(bytes(size), `${WHOLE.format(size)} bytes`) : NONE)),
   count("Publications", "stats.publishes"),
   since("Figures taken", "stats.updated_at"),
+  url("Queue", "queue"),
 ];
 
 const budget = (usd) => (usd > 0 ? money(usd) : text("no limit"));
