@@ -175,6 +175,15 @@ impl Outbox {
         self.changes.seen
     }
 
+    /// Whatever was looked at may be other now, though nothing has gone out yet.
+    pub fn all_changed(&mut self) {
+        let next = self.changes.next();
+        for (_, entry) in self.entries.iter_mut().filter(|(t, _)| is_looked_at(t)) {
+            entry.change = next;
+            self.changes.is_more = true;
+        }
+    }
+
     /// The number of the last look.
     pub fn seen(&self) -> Change {
         self.changes.seen
@@ -514,6 +523,10 @@ mod tests {
         outbox.remove(&topic("a"));
         let third = outbox.look();
         assert_eq!(since(&outbox, None), [topic("b")]);
+        outbox.all_changed();
+        let fourth = outbox.look();
+        assert_eq!(since(&outbox, Some(third)), [topic("b")]);
+        assert_eq!(since(&outbox, Some(fourth)), []);
         assert_eq!(
             (outbox.lost_any(second), outbox.lost_any(third)),
             (true, false)

@@ -1,8 +1,8 @@
 //! The local page: what a request is answered with, by itself or by what the engine shows.
 //!
 //! It is read-only and has no login. What keeps others out is where it listens, and that a browser
-//! has to ask by a name of ours ([`host`]); what keeps foreign text from becoming more than text
-//! is the policy that goes with every answer ([`page`]). Requests are gathered by [`crate::http`],
+//! has to ask by a name of ours (`host`); what keeps foreign text from becoming more than text
+//! is the policy that goes with every answer (`page`). Requests are gathered by [`crate::http`],
 //! with limits of its own, so that nobody who asks costs the agent more than these.
 
 mod host;
