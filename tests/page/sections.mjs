@@ -237,4 +237,14 @@ await cases({
     }
     await phone.context().close();
   },
+
+  async "a low window, or a much enlarged one, still shows rows"() {
+    const low = await open("#channels", { viewport: { width: 320, height: 200 } });
+    assert.deepEqual(await low.evaluate(narrow), []);
+    const row = low.getByRole("link", { name: ids("channel").at(-1), exact: true });
+    await row.click();
+    await titled(low, ids("channel").at(-1));
+    assert.ok(await low.locator("main").evaluate((main) => main.clientHeight) > 200);
+    await low.context().close();
+  },
 });

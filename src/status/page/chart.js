@@ -69,6 +69,8 @@ function lastHour(id) {
   const failed = note(() => why);
   const holder = element("div", { class: "panels" },
     ...Object.values(charts).map((chart) => chart.element));
+  // Until there is something to be seen and to be said of it.
+  holder.hidden = true;
   let [asked, why] = [null, null];
   const update = async () => {
     const minute = picture.of("channel/metrics", id).timestamp;
@@ -83,8 +85,8 @@ function lastHour(id) {
         asked = null;
         why = `The last hour of this channel is not to be had: ${error.message}.`;
       }
+      holder.hidden = why !== null;
     }
-    holder.hidden = asked === null;
     failed.update();
   };
   return { element: element("div", {}, failed.element, holder), update };

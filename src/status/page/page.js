@@ -107,7 +107,7 @@ function buildSections() {
 function updateSections() {
   for (const [name, { kind, active, rare }] of Object.entries(SECTIONS)) {
     const { size, item } = ways.get(name);
-    const all = picture.members(kind).size;
+    const all = kind ? picture.members(kind).size : 0;
     const urgent = active?.() ?? 0;
     fill(size, urgent ? warning("bad", `${urgent} active`) : kind ? number(all) : []);
     item.hidden = Boolean(rare) && all === 0;

@@ -182,7 +182,7 @@ class Table {
     this.stretch(this.above, from);
     this.stretch(this.below, this.shown.length - to);
     this.keepFocus(focused);
-    this.measure();
+    if (anew) this.measure();
   }
 
   line(key) {
