@@ -61,8 +61,8 @@ const AWKWARD: [&str; 6] = [
     "javascript:alert(3)",
     "</style></script><svg onload=alert(4)>",
     "\u{202e}tset a 漢字 {{7*7}} ${alert(5)} &lt;b&gt; 𝒳",
-    "a-channel-whose-name-is-longer-than-any-line-of-a-phone-and-has-no-place-to-be-broken-at-which-\
-     is-what-people-do-who-name-them-by-everything-they-know",
+    "a-channel-whose-name-is-longer-than-any-line-of-a-phone-and-has-no-place-to-be-broken-at-\
+     which-is-what-people-do-who-name-them-by-everything-they-know",
 ];
 
 #[test]

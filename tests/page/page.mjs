@@ -35,7 +35,7 @@ export async function ask(what) {
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
   // Only so does it run as root; it sees loopback only.
-  args: ["--no-sandbox", "--disable-background-networking", "--js-flags=--expose-gc"],
+  args: ["--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage"],
 });
 
 const records = [];

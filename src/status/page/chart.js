@@ -14,7 +14,7 @@ class Chart {
     this.drawing.append(...this.curves);
     const head = element("h3", { class: "note" }, name);
     this.element = element("section", { class: "panel" }, head, element("div", { class: "chart" },
-      this.now, element("span"), this.range, this.drawing, this.begin, element("span"), this.end));
+      this.now, this.range, this.drawing, this.begin, this.end));
   }
 
   svg(tag, attributes) {
