@@ -48,6 +48,8 @@ mod viewer;
 
 /// Base topic and instance of the demo's agent.
 const PREFIX: &str = "mediapackage/demo";
+/// Where the agent's local page usually is.
+const PAGE_PORT: u16 = 2080;
 /// Messages that may wait to be shown.
 const NEWS_MAX: usize = 1024;
 /// How often a terminal is redrawn.
@@ -98,13 +100,16 @@ fn demo(options: &Options) -> Result<(), Failure> {
     };
     let region = Region::start(scenario::world());
     let folder = tempfile::tempdir().map_err(because("no temporary folder for the demo"))?;
-    let sns_port = free_port()?;
+    let ports = Ports {
+        sns: free_port(0)?,
+        page: free_port(PAGE_PORT).or_else(|_| free_port(0))?,
+    };
     let mqtt = format!("mqtt://{host}:{port}");
-    let config = write_config(folder.path(), &region, &mqtt, sns_port)?;
+    let config = write_config(folder.path(), &region, &mqtt, &ports)?;
     // SNS comes again until the agent is there.
     region.edit(|w| w.sns.policy = Arc::new(Policy::retrying(100, Duration::from_millis(200))));
-    scenario::subscribe(&region, &format!("http://127.0.0.1:{sns_port}/"));
-    let intro = intro(&host, port);
+    scenario::subscribe(&region, &format!("http://127.0.0.1:{}/", ports.sns));
+    let intro = intro(&host, port, ports.page);
 
     let (tell, news) = sync_channel(NEWS_MAX);
     let signals = Signals::new([SIGINT, SIGTERM, SIGWINCH]).map_err(because("no signals"))?;
@@ -218,9 +223,16 @@ fn start_broker(port: Option<u16>) -> Result<Broker, Failure> {
         .map_err(because("no broker on any loopback port"))
 }
 
-/// A port for the agent's listener.
-fn free_port() -> Result<u16, Failure> {
-    let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+/// Where the agent listens on loopback.
+struct Ports {
+    sns: u16,
+    page: u16,
+}
+
+/// This port if it is free, any for 0.
+fn free_port(port: u16) -> Result<u16, Failure> {
+    let bound = TcpListener::bind(("127.0.0.1", port));
+    let bound = bound.and_then(|listener| listener.local_addr());
     let address = bound.map_err(because("no free loopback port"))?;
     Ok(address.port())
 }
@@ -229,11 +241,12 @@ fn write_config(
     folder: &Path,
     region: &Region,
     mqtt: &str,
-    sns_port: u16,
+    ports: &Ports,
 ) -> Result<Config, Failure> {
     let (key_id, secret) = region::KEY;
     let (aws, topic_arn) = (region.url(), region.sns().topic(scenario::TOPIC));
     let state = folder.join("state");
+    let (sns_port, page_port) = (ports.sns, ports.page);
     let text = format!(
         r#"region = "{region}"
 instance = "demo"
@@ -265,6 +278,8 @@ proxy = "none"
 url = "{mqtt}"
 [home_assistant]
 enabled = false
+[status]
+listen = "127.0.0.1:{page_port}"
 "#,
         region = scenario::REGION,
         state = state.display(),
@@ -280,13 +295,14 @@ enabled = false
     Ok(config)
 }
 
-fn intro(host: &str, port: u16) -> Vec<String> {
+fn intro(host: &str, port: u16, page_port: u16) -> Vec<String> {
     vec![
         String::from(
             "The agent between a simulated AWS region and a broker. It polls every 5 s; metrics \
              have one point a minute, the first new one after 20 s.",
         ),
         format!("Look from outside: mosquitto_sub -h {host} -p {port} -v -t '{PREFIX}/#'"),
+        format!("Look with a browser: http://127.0.0.1:{page_port}/"),
         String::from("Ctrl-C ends all of it. The story takes two minutes and begins again."),
     ]
 }

@@ -21,11 +21,14 @@
 //! state by the engine, and answered when the broker or the spool has it. A message of the
 //! queue is deleted when the broker has it; until then the queue is its spool.
 //!
+//! Who looks at the local page asks the engine too, and is shown the wanted topics as the broker
+//! gets them: so the page is right also while the broker is away.
+//!
 //! # Who may import whom
 //!
-//! `main` → [`cli`] → [`agent`] → [`aws`], [`mqtt`], [`http`], [`sns`] → [`engine`] → [`topics`]
-//! → [`state`]. No arrow goes back. [`config`], [`error`], [`log`] and `pem` serve everything
-//! left of `engine`.
+//! `main` → [`cli`] → [`agent`] → [`aws`], [`mqtt`], [`http`], [`sns`], [`status`] → [`engine`]
+//! → [`topics`] → [`state`]. No arrow goes back. [`config`], [`error`], [`log`] and `pem` serve
+//! everything left of `engine`.
 //! `state`, `engine` and `topics` are pure: no clock, no randomness, no file, socket, thread or
 //! environment; `tests/tidy.rs` holds them to it.
 //!
@@ -42,6 +45,7 @@
 //! | `http` | `agent` | gathers the requests of all connections, writes the answers | `Answers::stop` |
 //! | `sns-1`, `sns-2` | `agent` | judge requests | `http` drops their channel |
 //! | `sns-aws` | `agent` | fetches certificates, confirms subscriptions | its channel is dropped; requests in flight are interrupted |
+//! | `status` | `agent` | gathers the requests of the local page, answers them or asks the engine | `Answers::stop` |
 //! | `sqs` | `agent` | one job of the queue in, one outcome out | its channel is dropped; a long poll is interrupted |
 //! | `spool` | `agent` | keeps messages on disk | its channel is dropped |
 //! | `meter` | `agent` | keeps the month's meter on disk | its channel is dropped, all is written |
@@ -107,4 +111,5 @@ pub mod mqtt;
 mod pem;
 pub mod sns;
 pub mod state;
+pub mod status;
 pub mod topics;

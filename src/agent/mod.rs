@@ -9,6 +9,7 @@ mod listener;
 mod meter_file;
 mod node;
 mod once;
+mod page;
 mod poller;
 mod queue;
 pub mod signals;
@@ -40,6 +41,7 @@ use clock::Clock;
 use ledger::Ledger;
 use listener::Listener;
 use meter_file::MeterFile;
+use page::Page;
 use poller::Poller;
 use queue::Mailbox;
 use spool::Spool;
@@ -83,6 +85,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         topic_arns: config.topic_arns(),
         listens: sns.is_some(),
         queue_url: sqs.map(|sqs| sqs.queue_url.clone()),
+        page: config.status.as_ref().map(|_| page::run_name()),
         supervised: supervisor.is_there(),
         ..settings(&config, Some(state_dir.agent_id().to_owned()), take_over)
     };
@@ -100,15 +103,13 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
     let spool = pushes.then(|| Spool::start(&mut threads, &config, &events));
     let spool = spool.transpose()?;
     let meter_file = MeterFile::start(&mut threads, &config, &events)?;
-    let from_broker = events.clone();
-    threads.spawn("mqtt", move || {
-        runner.run(|news| drop(from_broker.send(Event::Broker(news))));
-    })?;
+    start_broker(&mut threads, runner, &events)?;
     let ledger = Ledger::of(&config).map_err(failed)?;
     let reader = start_reader(&mut threads, &config, &names, &events, &stop, &ledger)?;
     let place = listener_place(&config, port);
     let start = |place| Listener::start(&mut threads, &config, place, &poller, &events, &stop);
     let listener = place.map(start).transpose()?;
+    let page = start_page(&mut threads, &config, &settings, &events, &stop)?;
     watch_stop(&mut threads, events, stop.clone())?;
 
     let mut shell = Shell {
@@ -120,6 +121,7 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
         spool,
         meter_file,
         listener,
+        page,
         supervisor,
         poller: poller.clone(),
         memory_at: None,
@@ -140,6 +142,19 @@ pub fn run(config: Config, take_over: bool, stop: Stop) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// The local page, if the config wants one.
+fn start_page(
+    threads: &mut Threads,
+    config: &Config,
+    settings: &Settings,
+    events: &SyncSender<Event>,
+    stop: &Stop,
+) -> Result<Option<Page>, Failure> {
+    let wanted = config.status.as_ref().zip(settings.page.clone());
+    let start = |(status, run)| Page::start(threads, status, run, events, stop);
+    wanted.map(start).transpose()
 }
 
 /// Turns the thrown switch into an event.
@@ -186,6 +201,7 @@ fn settings(config: &Config, agent_id: Option<String>, take_over: bool) -> Setti
         topic_arns: Vec::new(),
         listens: false,
         queue_url: None,
+        page: None,
         inventory_interval: mp.interval,
         alarms_interval: cw.alarms_interval,
         publishes_per_second_max: config.mqtt.max_publishes_per_second,
@@ -288,6 +304,18 @@ fn start_pollers(
     })
 }
 
+/// Has one session with the broker after the other, as the engine asks.
+fn start_broker(
+    threads: &mut Threads,
+    runner: mqtt::Runner,
+    events: &SyncSender<Event>,
+) -> Result<(), Failure> {
+    let events = events.clone();
+    threads.spawn("mqtt", move || {
+        runner.run(|news| drop(events.send(Event::Broker(news))));
+    })
+}
+
 /// Reads the broker's store whenever the engine asks, beside the main session.
 fn start_reader(
     threads: &mut Threads,
@@ -332,6 +360,7 @@ struct Shell {
     spool: Option<Spool>,
     meter_file: MeterFile,
     listener: Option<Listener>,
+    page: Option<Page>,
     supervisor: Supervisor,
     /// Tells how far its threads are.
     poller: Poller,
@@ -378,6 +407,9 @@ impl Shell {
         if let Some(listener) = &self.listener {
             listener.stop();
         }
+        if let Some(page) = &self.page {
+            page.stop();
+        }
     }
 
     fn carry_out(&self, effect: Effect) {
@@ -411,6 +443,11 @@ impl Shell {
             Effect::Answer { .. } | Effect::Confirm { .. } => {
                 if let Some(listener) = &self.listener {
                     listener.carry_out(effect);
+                }
+            }
+            Effect::Show { request, shown, at } => {
+                if let Some(page) = &self.page {
+                    page.show(request, shown, at);
                 }
             }
             // The loop's own.

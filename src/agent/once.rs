@@ -54,6 +54,7 @@ pub fn once(config: &Config) -> Result<(), Failure> {
                 | Effect::Publish(_)
                 | Effect::Answer { .. }
                 | Effect::Confirm { .. }
+                | Effect::Show { .. }
                 | Effect::Spool(_)
                 | Effect::Notify(_)
                 | Effect::KeepMeter(_)

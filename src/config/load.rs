@@ -7,7 +7,7 @@ use toml::de::DeTable;
 use super::errors::Errors;
 use super::table::{Document, Table};
 use super::{Config, Env};
-use super::{files, read, region, syntax, unbuilt, value};
+use super::{files, read, region, syntax, value};
 
 /// Where the agent keeps its state when nothing says otherwise.
 const STATE_DIR: &str = "/var/lib/mediapackage2mqtt";
@@ -97,7 +97,6 @@ fn config<'a>(path: &Path, document: &'a Document<'a>) -> Config {
     };
     read::mqtt::check_topics(document, &config);
     read::status::check_ports(document, &config);
-    unbuilt::warn(document);
     config
 }
 

@@ -23,7 +23,6 @@ pub mod region;
 pub mod secret;
 mod syntax;
 mod table;
-mod unbuilt;
 mod url;
 mod value;
 
@@ -34,7 +33,6 @@ pub use keys::all as all_keys;
 pub use load::{load, parse};
 pub use read::credentials::session_name;
 pub use secret::Secret;
-pub use unbuilt::NOT_BUILT;
 pub use url::{any_url, origin_url};
 
 pub use crate::state::wish::{AlarmsKept, MetricsLevel};

@@ -13,6 +13,7 @@ mod daybook;
 mod discovery;
 mod flat;
 mod inventory;
+pub mod look;
 mod media;
 pub mod meter;
 pub mod outbox;
@@ -51,6 +52,7 @@ use crate::state::wish::MetricsLevel;
 use crate::topics::Names;
 
 use aws_time::AwsTime;
+use look::{Look, Shown};
 use outbox::{Once, Outbox, Token};
 use ownership::{Ownership, Store};
 use polls::Polls;
@@ -231,6 +233,8 @@ pub enum Event {
     Listener(Result<(), Fault>),
     /// The watchdog is to be fed, where all is well: what the pollers have sent so far.
     Pulse(Progress),
+    /// Somebody looks at the local page, or asks what it asks.
+    Look(Look),
     /// Someone wants us to stop.
     Stop,
 }
@@ -277,6 +281,15 @@ pub enum Effect {
     },
     /// Keep, read or forget pushed messages.
     Spool(SpoolRequest),
+    /// Answer who looks at the local page.
+    Show {
+        /// Which request.
+        request: u64,
+        /// With what.
+        shown: Shown,
+        /// AWS's time.
+        at: UnixMs,
+    },
     /// Tell the service manager.
     Notify(Bulletin),
     /// Keep the meter for the next start, in place of what was kept before. Answered by
@@ -317,6 +330,8 @@ pub struct Engine {
     logbook: Logbook,
     service: Service,
     watch: Watch,
+    /// Where there is a page. In a box: mostly there is none.
+    desk: Option<Box<look::Desk>>,
     effects: Vec<Effect>,
 }
 
@@ -330,7 +345,10 @@ impl Engine {
             inventory: Inventory::default(),
             harvest: HarvestJobs::default(),
             catalogue: Catalogue::default(),
-            tracks: Tracks::default(),
+            tracks: match settings.page {
+                Some(_) => Tracks::with_histories(),
+                None => Tracks::default(),
+            },
             alarms: Alarms::default(),
             polls: Polls::new(&settings, now),
             spending: Spending::new(&settings, now),
@@ -350,6 +368,10 @@ impl Engine {
             logbook: Logbook::default(),
             service: Service::default(),
             watch: Watch::default(),
+            desk: settings
+                .page
+                .clone()
+                .map(|run| Box::new(look::Desk::new(run))),
             effects: Vec::new(),
             settings,
         }
@@ -380,6 +402,7 @@ impl Engine {
             Event::MeterKept(result) => self.meter_kept(result),
             Event::Listener(result) => self.listener(now, result),
             Event::Pulse(progress) => self.pulse(now, progress),
+            Event::Look(look) => self.looked(now, look),
             Event::Stop => self.stop(now),
         }
         self.advance_polls(now);
@@ -393,6 +416,9 @@ impl Engine {
         self.advance_stop(now);
         self.advance_service(now);
         self.advance_log(now);
+        if let Some(desk) = &mut self.desk {
+            desk.tidy(now.mono);
+        }
         std::mem::take(&mut self.effects)
     }
 
@@ -412,6 +438,7 @@ impl Engine {
             self.queue_deadline(now),
             self.stopping.as_ref().map(|stopping| stopping.give_up_at),
             self.logbook.deadline(),
+            self.desk.as_ref().and_then(|desk| desk.deadline()),
         ];
         let next = deadlines.into_iter().flatten().min();
         next.unwrap_or(now.mono.after(Duration::from_secs(60)))

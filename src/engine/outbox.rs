@@ -31,6 +31,9 @@ pub fn fingerprint(payload: &[u8]) -> Fingerprint {
 /// Names one publication until it is acknowledged.
 pub type Token = u64;
 
+/// Numbers what was seen of the wanted topics: what changed between two looks has one number.
+pub type Change = u32;
+
 /// A message that is told once.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Once {
@@ -57,6 +60,8 @@ pub enum Sent {
 struct Entry {
     wanted: bool,
     queued: bool,
+    /// The change that its payload may have come with. It fits where there was room.
+    change: Change,
     /// What was sent last in this session; `None` when the broker may hold anything.
     sent: Option<Fingerprint>,
     /// The publication that carried it, until it is acknowledged.
@@ -72,6 +77,32 @@ pub struct Outbox {
     queue: VecDeque<Topic>,
     in_flight: HashMap<Token, Sent>,
     next_token: Token,
+    changes: Changes,
+}
+
+/// Which changes of the wanted topics were looked at.
+#[derive(Debug, Default)]
+struct Changes {
+    /// The last one that was looked at.
+    seen: Change,
+    /// Whether there was one after it.
+    is_more: bool,
+    /// Whether a topic went after it.
+    is_less: bool,
+    /// The last one by which a topic went.
+    went: Change,
+}
+
+impl Changes {
+    /// What changes now has this number. Looks come once a second: it lasts for a century.
+    fn next(&self) -> Change {
+        self.seen.saturating_add(1)
+    }
+}
+
+/// Whether others than the broker look at it.
+fn is_looked_at(topic: &Topic) -> bool {
+    !matches!(topic, Topic::Discovery(_) | Topic::Stray(_))
 }
 
 /// A retained topic whose turn it is, with what to send: `None` clears it.
@@ -87,6 +118,10 @@ impl Outbox {
     pub fn touch(&mut self, topic: Topic) {
         let entry = self.entries.entry(topic.clone()).or_default();
         entry.wanted = true;
+        if is_looked_at(&topic) {
+            self.changes.is_more = true;
+            entry.change = self.changes.next();
+        }
         if !entry.queued {
             entry.queued = true;
             self.queue.push_back(topic);
@@ -96,6 +131,10 @@ impl Outbox {
     /// The topic is not wanted any more: the broker has to clear it.
     pub fn remove(&mut self, topic: &Topic) {
         if let Some(entry) = self.entries.get_mut(topic) {
+            if entry.wanted && is_looked_at(topic) {
+                self.changes.is_more = true;
+                self.changes.is_less = true;
+            }
             entry.wanted = false;
             if !entry.queued {
                 entry.queued = true;
@@ -123,6 +162,48 @@ impl Outbox {
             .iter()
             .filter(|(_, entry)| entry.wanted)
             .map(|(topic, _)| topic)
+    }
+
+    /// Looks: all that has changed until now has this number or one before it.
+    pub fn look(&mut self) -> Change {
+        if std::mem::take(&mut self.changes.is_more) {
+            self.changes.seen = self.changes.next();
+        }
+        if std::mem::take(&mut self.changes.is_less) {
+            self.changes.went = self.changes.seen;
+        }
+        self.changes.seen
+    }
+
+    /// Whatever was looked at may be other now, though nothing has gone out yet.
+    pub fn all_changed(&mut self) {
+        let next = self.changes.next();
+        for (_, entry) in self.entries.iter_mut().filter(|(t, _)| is_looked_at(t)) {
+            entry.change = next;
+            self.changes.is_more = true;
+        }
+    }
+
+    /// The number of the last look.
+    pub fn seen(&self) -> Change {
+        self.changes.seen
+    }
+
+    /// Wanted topics that others look at, in order: all, or those that changed after a look and
+    /// not since the last one.
+    pub fn looked_at(&self, since: Option<Change>) -> impl Iterator<Item = &Topic> {
+        let entries = self.entries.iter().filter(|(_, entry)| entry.wanted);
+        let seen = self.changes.seen;
+        let changed = move |entry: &Entry| {
+            since.is_none_or(|since| since < entry.change && entry.change <= seen)
+        };
+        let looked_at = entries.filter(move |(topic, entry)| changed(entry) && is_looked_at(topic));
+        looked_at.map(|(topic, _)| topic)
+    }
+
+    /// Whether a topic went after that look, and not since the last one.
+    pub fn lost_any(&self, since: Change) -> bool {
+        self.changes.went > since
     }
 
     /// A session began. The broker may have lost its store, so everything goes out again. What
@@ -296,6 +377,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::topics::discovery::Device;
 
     fn topic(name: &str) -> Topic {
         Topic::Channel(name.into())
@@ -409,6 +491,59 @@ mod tests {
         let settled = |name: &str| outbox.settled(&topic(name), reading_from).is_some();
         assert_eq!((settled("a"), settled("b")), (true, false));
         assert!(outbox.settled(&topic("b"), outbox.last_token()).is_some());
+    }
+
+    #[test]
+    fn a_look_tells_what_changed_since_another_one() {
+        let mut outbox = Outbox::default();
+        let since =
+            |outbox: &Outbox, look| -> Vec<Topic> { outbox.looked_at(look).cloned().collect() };
+        assert_eq!(outbox.look(), 0);
+        outbox.touch(topic("a"));
+        outbox.touch(topic("b"));
+        outbox.touch(Topic::Discovery(Device::Agent));
+        let first = outbox.look();
+        assert_eq!((first, outbox.look(), outbox.seen()), (1, 1, 1));
+        assert_eq!(since(&outbox, Some(0)), [topic("a"), topic("b")]);
+        assert_eq!(since(&outbox, Some(first)), []);
+        // What is sent, acknowledged and sent again is no change.
+        while outbox.next(|_| Some("1".to_owned())).is_some() {}
+        outbox.session_over();
+        outbox.connected();
+        outbox.touch(Topic::Discovery(Device::Agent));
+        outbox.sweep(topic("old"));
+        assert_eq!(outbox.look(), first);
+        outbox.touch(topic("b"));
+        assert_eq!(since(&outbox, Some(first)), [], "it is for the next look");
+        let second = outbox.look();
+        assert_eq!(since(&outbox, Some(first)), [topic("b")]);
+        assert_eq!((outbox.lost_any(first), second), (false, 2));
+        outbox.remove(&topic("a"));
+        assert!(!outbox.lost_any(second), "it is for the next look");
+        outbox.remove(&topic("a"));
+        let third = outbox.look();
+        assert_eq!(since(&outbox, None), [topic("b")]);
+        outbox.all_changed();
+        let fourth = outbox.look();
+        assert_eq!(since(&outbox, Some(third)), [topic("b")]);
+        assert_eq!(since(&outbox, Some(fourth)), []);
+        assert_eq!(
+            (outbox.lost_any(second), outbox.lost_any(third)),
+            (true, false)
+        );
+    }
+
+    #[test]
+    fn what_a_look_needs_takes_no_memory_of_its_own() {
+        #[allow(dead_code, reason = "only its size matters")]
+        struct Without {
+            wanted: bool,
+            queued: bool,
+            sent: Option<Fingerprint>,
+            in_flight: Option<Token>,
+            token: Token,
+        }
+        assert_eq!(size_of::<Entry>(), size_of::<Without>());
     }
 
     #[test]

@@ -210,6 +210,7 @@ impl Engine {
         if !self.ownership.adopted {
             self.ownership.adopted = true;
             self.adopt(now, store);
+            self.outbox.all_changed();
         }
         self.effects.push(Effect::Connect);
     }

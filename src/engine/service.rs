@@ -158,6 +158,7 @@ impl Engine {
             }
             // They come by thousands, and what they change is seen with the next tick.
             Event::Broker(_) | Event::Push(_) | Event::Refused(_) | Event::Spool(_) => return,
+            Event::Look(_) => return,
             _ => {}
         }
         service.looks = true;

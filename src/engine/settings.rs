@@ -34,6 +34,8 @@ pub struct Settings {
     pub listens: bool,
     /// The queue that messages are taken from.
     pub queue_url: Option<String>,
+    /// The name of this process in what the local page reads, where there is one.
+    pub page: Option<String>,
     /// Time between two inventory polls.
     pub inventory_interval: Duration,
     /// Time between two alarm polls.

@@ -12,6 +12,7 @@ use crate::state::model::{Channel, Id, account_of};
 use crate::state::push::Passed;
 use crate::state::source::{Source, SourceState, SourceStatus};
 use crate::state::time::{Mono, UnixMs};
+use crate::state::tracks::Track;
 use crate::topics::event::Happening;
 use crate::topics::report::{self, AgentHealth, Sources, Summary};
 use crate::topics::{OFFLINE, ONLINE, Topic, media, payload};
@@ -62,6 +63,12 @@ impl Told {
 
     pub(super) fn source_state(&self, source: Source) -> Option<SourceState> {
         self.sources.get(&source).map(|status| status.state)
+    }
+
+    /// AWS's clock minus ours, as `agent` tells it.
+    pub(super) fn shown_offset_seconds(&self) -> Option<i64> {
+        let ms = self.shown_offset_ms?;
+        Some((ms + 500).div_euclid(1000))
     }
 
     /// Why a source fails.
@@ -130,21 +137,16 @@ impl Engine {
         };
         if due {
             self.told.next_stats = Some(now.mono.after(STATS_INTERVAL));
-            self.told.stats = Some(self.render_stats(now));
+            self.told.stats = Some(report::stats(&self.stats(now)));
             self.outbox.touch(Topic::AgentStats);
         }
     }
 
     fn review_sources(&mut self, now: Now) {
         for (source, status) in &self.told.sources {
-            if matches!(status.state, SourceState::Off | SourceState::Starting) {
+            let Some(online) = self.is_live(now.mono, *source, status) else {
                 continue;
-            }
-            // What listens has no interval: it is there, or it is not. A queue that works is not
-            // asked while the broker is away.
-            let works = source.is_pushed() && status.state == SourceState::Ok;
-            let lasts = |source| status.is_online(now.mono, self.polls.interval(source));
-            let online = works || *source != Source::Sns && lasts(*source);
+            };
             if self.told.online.insert(*source, online) != Some(online) {
                 self.outbox.touch(Topic::Source(*source));
                 // What a source's failing means for the channels may have changed with it.
@@ -298,7 +300,16 @@ impl Engine {
 
     fn render_metrics(&self, resource: &Resource) -> Option<String> {
         let track = self.tracks.get(resource)?;
-        Some(payload::metrics(&payload::Metrics {
+        Some(payload::metrics(&self.metrics_of(resource, track)?))
+    }
+
+    /// What the newest settled minute of a resource shows.
+    pub(super) fn metrics_of<'a>(
+        &'a self,
+        resource: &'a Resource,
+        track: &'a Track,
+    ) -> Option<payload::Metrics<'a>> {
+        Some(payload::Metrics {
             resource,
             owner: self.owner(resource)?,
             level: self.settings.wish.level,
@@ -306,10 +317,16 @@ impl Engine {
             window: track.window,
             freshness: track.freshness,
             last_data: track.last_data,
-        }))
+        })
     }
 
-    fn render_agent(&self) -> String {
+    /// How a channel does, as it was judged last.
+    pub(super) fn health_of(&self, id: &Id) -> Option<&Health> {
+        self.told.health.get(id)
+    }
+
+    /// How the agent as a whole does, with the reasons.
+    pub(super) fn whole_health(&self) -> (AgentHealth, Vec<String>) {
         let (mut health, mut reasons) = self.agent_health();
         if let Some(reason) = self.over_budget() {
             reasons.push(reason);
@@ -317,6 +334,11 @@ impl Engine {
                 health = AgentHealth::Degraded;
             }
         }
+        (health, reasons)
+    }
+
+    fn render_agent(&self) -> String {
+        let (health, reasons) = self.whole_health();
         report::agent(&report::Agent {
             version: self.settings.version,
             started_at: self.started_at,
@@ -328,10 +350,7 @@ impl Engine {
             reasons,
             sources: &self.told.sources,
             apis: &self.polls.media.apis,
-            clock_offset_seconds: self
-                .told
-                .shown_offset_ms
-                .map(|ms| (ms + 500).div_euclid(1000)),
+            clock_offset_seconds: self.told.shown_offset_seconds(),
         })
     }
 
@@ -383,10 +402,11 @@ impl Engine {
         media.chain(alarms).find_map(account_of)
     }
 
-    fn render_stats(&self, now: Now) -> String {
+    /// What there is to tell of the agent's own work.
+    pub(super) fn stats(&self, now: Now) -> report::Stats<'_> {
         let price = self.settings.price_per_1000_metrics_usd;
         let counted = self.spending.bill.counted();
-        report::stats(&report::Stats {
+        report::Stats {
             sources: &self.told.sources,
             series: (self.catalogue.matched, self.catalogue.unmatched),
             pushed: self.pushed_counts(),
@@ -398,7 +418,7 @@ impl Engine {
             memory_bytes: self.memory_bytes,
             publishes: self.broker.acknowledged,
             updated_at: now.wall,
-        })
+        }
     }
 
     /// Every retained topic that is wanted, by full name, with its payload.

@@ -6,6 +6,9 @@ use mio::Waker;
 
 use super::RequestId;
 
+/// A body up to this length goes out in one piece with its head, at the price of a copy.
+const COPIED_BYTES_MAX: usize = 16 << 10;
+
 /// What a request is answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -13,8 +16,8 @@ pub struct Answer {
     pub status: u16,
     /// Besides `Content-Length` and `Connection`, which are the front's.
     pub headers: Vec<(&'static str, String)>,
-    /// The body; left out for `HEAD`.
-    pub body: Vec<u8>,
+    /// The body; left out for `HEAD`. Answers may share it.
+    pub body: Arc<Vec<u8>>,
 }
 
 impl Answer {
@@ -23,7 +26,7 @@ impl Answer {
         Answer {
             status,
             headers: Vec::new(),
-            body: Vec::new(),
+            body: Arc::default(),
         }
     }
 
@@ -34,12 +37,12 @@ impl Answer {
         Answer {
             status,
             headers: vec![("Content-Type", "text/plain; charset=utf-8".to_owned())],
-            body,
+            body: Arc::new(body),
         }
     }
 
-    /// As it goes over the wire.
-    pub(super) fn render(self, keep_alive: bool, with_body: bool) -> Vec<u8> {
+    /// As it goes over the wire: its first bytes, and a long body that follows them.
+    pub(super) fn render(self, keep_alive: bool, with_body: bool) -> (Vec<u8>, Arc<Vec<u8>>) {
         let status = match self.status {
             status @ 200..=599 => status,
             _ => 500,
@@ -63,11 +66,15 @@ impl Answer {
         }
         text.push_str("\r\n");
         let mut bytes = text.into_bytes();
-        if has_body && with_body {
-            bytes.reserve_exact(self.body.len());
-            bytes.extend_from_slice(&self.body);
+        if !has_body || !with_body {
+            return (bytes, Arc::default());
         }
-        bytes
+        if self.body.len() > COPIED_BYTES_MAX {
+            return (bytes, self.body);
+        }
+        bytes.reserve_exact(self.body.len());
+        bytes.extend_from_slice(&self.body);
+        (bytes, Arc::default())
     }
 }
 
@@ -197,7 +204,7 @@ mod tests {
         let page = || Answer {
             status: 200,
             headers: vec![("ETag", "\"a\r\nX: y\"".to_owned())],
-            body: b"abc".to_vec(),
+            body: Arc::new(b"abc".to_vec()),
         };
         let keep = "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 3\r\n";
         let close = "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n";
@@ -230,8 +237,27 @@ mod tests {
             ),
         ];
         for (answer, keep_alive, with_body, wanted) in cases {
-            let bytes = answer.render(keep_alive, with_body);
+            let (bytes, more) = answer.render(keep_alive, with_body);
             assert_eq!(String::from_utf8(bytes).unwrap(), wanted);
+            assert!(more.is_empty(), "{wanted}");
+        }
+    }
+
+    #[test]
+    fn a_long_body_is_not_copied_and_a_short_one_goes_with_its_head() {
+        for (length, is_shared) in [(COPIED_BYTES_MAX, false), (COPIED_BYTES_MAX + 1, true)] {
+            let body = Arc::new(vec![b'x'; length]);
+            let answer = Answer {
+                body: body.clone(),
+                ..Answer::empty(200)
+            };
+            let (bytes, more) = answer.clone().render(true, true);
+            assert_eq!(Arc::ptr_eq(&more, &body), is_shared, "{length}");
+            assert_eq!(bytes.ends_with(b"x"), !is_shared, "{length}");
+            let said = format!("Content-Length: {length}\r\n");
+            assert!(String::from_utf8_lossy(&bytes).contains(&said), "{length}");
+            let (head, none) = answer.render(true, false);
+            assert!(head.ends_with(b"\r\n\r\n") && none.is_empty(), "{length}");
         }
     }
 

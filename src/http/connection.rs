@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::answers::{Answer, reason};
@@ -261,7 +262,7 @@ impl Connection {
         self.inbox.drain(..head.bytes);
         self.judged = 0;
         if head.expects_continue && head.body_bytes > 0 && self.inbox.is_empty() {
-            self.out.push(CONTINUE.to_vec());
+            self.out.push(CONTINUE.to_vec(), Arc::default());
         }
         let body = Body {
             bytes: Vec::new(),
@@ -353,8 +354,8 @@ impl Connection {
     }
 
     fn reply(&mut self, answer: Answer, reply: Reply, now: Instant, limits: &Limits) {
-        self.out
-            .push(answer.render(reply.keep_alive, reply.with_body));
+        let (bytes, body) = answer.render(reply.keep_alive, reply.with_body);
+        self.out.push(bytes, body);
         self.stage = Stage::Answering(reply);
         (self.since, self.deadline) = (now, now + limits.send_time_max);
         self.is_due = true;

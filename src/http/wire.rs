@@ -26,25 +26,32 @@ pub(super) enum Got {
 #[derive(Default)]
 pub(super) struct Out {
     bytes: Vec<u8>,
+    /// Follows them; others may send the same.
+    body: Arc<Vec<u8>>,
     sent: usize,
 }
 
 impl Out {
-    pub(super) fn push(&mut self, bytes: Vec<u8>) {
+    pub(super) fn push(&mut self, bytes: Vec<u8>, body: Arc<Vec<u8>>) {
         if self.is_empty() {
-            self.bytes = bytes;
-            self.sent = 0;
+            (self.bytes, self.sent) = (bytes, 0);
         } else {
+            self.bytes.extend_from_slice(&self.body);
             self.bytes.extend_from_slice(&bytes);
         }
+        self.body = body;
     }
 
     fn is_empty(&self) -> bool {
-        self.sent == self.bytes.len()
+        self.sent == self.bytes.len() + self.body.len()
     }
 
+    /// The next bytes that are left; all of them but those of the body behind them.
     fn left(&self) -> &[u8] {
-        &self.bytes[self.sent..]
+        match self.sent.checked_sub(self.bytes.len()) {
+            None => &self.bytes[self.sent..],
+            Some(of_body) => &self.body[of_body..],
+        }
     }
 
     /// Counts what was sent, and gives the memory back at the end.

@@ -11,6 +11,7 @@ pub mod gather;
 pub mod glob;
 pub mod harvest;
 pub mod health;
+pub mod history;
 pub mod inventory;
 pub mod logbook;
 pub mod measure;

@@ -59,6 +59,16 @@ impl UnixMs {
             .map(UnixMs::from_offset)
     }
 
+    /// As an HTTP date, in the preferred form: `Sun, 22 Nov 2026 10:00:00 GMT`.
+    pub fn http_date(self) -> String {
+        let at = OffsetDateTime::from_unix_timestamp(self.0.div_euclid(1000));
+        let at = at.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let weekday = at.weekday().to_string();
+        let month = at.month().to_string();
+        let (day, year, (hour, minute, second)) = (at.day(), at.year(), at.to_hms());
+        format!("{weekday:.3}, {day:02} {month:.3} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    }
+
     fn from_offset(at: OffsetDateTime) -> UnixMs {
         UnixMs((at.unix_timestamp_nanos() / 1_000_000) as i64)
     }
@@ -141,6 +151,12 @@ mod tests {
         let date = UnixMs::parse_http_date("Sun, 22 Nov 2026 10:00:00 GMT");
         assert_eq!(date, Some(UnixMs(1_795_341_600_000)));
         assert_eq!(UnixMs::parse_http_date("yesterday"), None);
+        for at in [0, 1_795_341_600_000, 951_782_399_000, -1_000] {
+            let date = UnixMs(at).http_date();
+            assert_eq!(UnixMs::parse_http_date(&date), Some(UnixMs(at)), "{date}");
+        }
+        let date = UnixMs(1_795_341_600_999).http_date();
+        assert_eq!(date, "Sun, 22 Nov 2026 10:00:00 GMT");
     }
 
     #[test]

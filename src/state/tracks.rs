@@ -12,6 +12,7 @@ use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use super::answer::{Answer, Due, Part};
+use super::history::{History, Hour};
 use super::measure::{Measure, Resource};
 use super::model::Id;
 use super::reading::Reading;
@@ -158,9 +159,25 @@ pub struct Tracks {
     tracks: BTreeMap<Resource, Box<Track>>,
     /// Watermarks that the broker's store remembers from before this process.
     adopted: BTreeMap<Resource, Minute>,
+    /// The last hour of each channel, where somebody may look at it.
+    histories: Option<BTreeMap<Id, Box<History>>>,
 }
 
 impl Tracks {
+    /// None yet, which keep the last hour of each channel.
+    pub fn with_histories() -> Tracks {
+        Tracks {
+            histories: Some(BTreeMap::new()),
+            ..Tracks::default()
+        }
+    }
+
+    /// The last hour of a channel, if it is kept and there was an answer.
+    pub fn hour(&self, channel: &str) -> Option<Hour> {
+        let history = self.histories.as_ref()?.get(channel)?;
+        Some(history.hour())
+    }
+
     /// What is known of one resource.
     pub fn get(&self, resource: &Resource) -> Option<&Track> {
         self.tracks.get(resource).map(Box::as_ref)
@@ -183,6 +200,9 @@ impl Tracks {
     pub fn forget(&mut self, resource: &Resource) {
         self.tracks.remove(resource);
         self.adopted.remove(resource);
+        if let (Some(histories), Resource::Channel(id)) = (&mut self.histories, resource) {
+            histories.remove(id);
+        }
     }
 
     /// Takes a watermark from the broker's store. It may come after the first answer, but before
@@ -217,6 +237,7 @@ impl Tracks {
     pub fn apply(&mut self, answer: &Answer, pace: Pace) -> Vec<Due> {
         for part in answer.parts() {
             self.update(answer, part, pace);
+            self.note_history(answer, part);
         }
         let tracks: Vec<Option<&Track>> = answer
             .parts()
@@ -268,6 +289,14 @@ impl Tracks {
         track.last_data = track.last_data.max(answer.last_data(part));
         track.freshness = freshness(track.last_data, pace);
         track.follow_flow(answer, part, pace.lost_after_minutes);
+    }
+
+    fn note_history(&mut self, answer: &Answer, part: &Part) {
+        if let (Some(histories), Resource::Channel(id)) = (&mut self.histories, &part.resource) {
+            let fresh = || Box::new(History::new(answer.newest));
+            let history = histories.entry(id.clone()).or_insert_with(fresh);
+            history.take(answer.columns(part), answer.newest);
+        }
     }
 
     /// Notes that the broker has taken a point.

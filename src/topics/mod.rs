@@ -7,6 +7,8 @@ pub mod flat;
 pub mod media;
 pub mod memory;
 pub mod name;
+pub mod openmetrics;
+pub mod page;
 pub mod payload;
 pub mod push;
 pub mod report;

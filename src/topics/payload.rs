@@ -195,16 +195,16 @@ struct MetricsTail {
     revised: bool,
 }
 
-fn whole(value: Option<f64>) -> Option<i64> {
+pub(super) fn whole(value: Option<f64>) -> Option<i64> {
     // A cast saturates: no number that CloudWatch could send is beyond i64.
     value.map(|v| v.round() as i64)
 }
 
-fn bits_per_second(bytes: Option<f64>) -> Option<i64> {
+pub(super) fn bits_per_second(bytes: Option<f64>) -> Option<i64> {
     whole(bytes.map(|b| b * 8.0 / PERIOD_SECONDS as f64))
 }
 
-fn tenths(value: Option<f64>) -> Option<f64> {
+pub(super) fn tenths(value: Option<f64>) -> Option<f64> {
     value.map(|v| (v * 10.0).round() / 10.0)
 }
 

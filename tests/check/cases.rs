@@ -293,9 +293,28 @@ fn of_the_picture() -> Vec<Case> {
             ..Case::default()
         },
         Case {
-            name: "parts that are not built",
+            name: "a local page",
             config: |config| config.text("status.listen", "127.0.0.1:0"),
-            lines: &[("note", "status", "not built yet in this version")],
+            lines: &[("ok", "status port", "127.0.0.1:0 can be listened on")],
+            ..Case::default()
+        },
+        Case {
+            name: "a local page that others can read",
+            config: |config| config.text("status.listen", "0.0.0.0:0"),
+            lines: &[
+                ("warn", "config", "[status] listen: the page has no login"),
+                ("ok", "status port", "0.0.0.0:0 can be listened on"),
+            ],
+            ..Case::default()
+        },
+        Case {
+            name: "a local page that cannot be",
+            config: |config| config.text("status.listen", "192.0.2.1:2080"),
+            lines: &[
+                ("warn", "config", "[status] listen: the page has no login"),
+                ("fail", "status port", "cannot listen on 192.0.2.1:2080"),
+            ],
+            code: 1,
             ..Case::default()
         },
         Case {

@@ -13,6 +13,7 @@
 //! - `broker`: retained messages, an access list, late acknowledgements; it goes away and comes
 //!   back with its store, an empty one, an old one or half of it.
 //! - `post` and `bring`: SNS, which comes again until it is answered, and a queue.
+//! - `viewer`: the local page, open all day in a part of the days.
 //! - `disk`: what the spool writes to. It outlives the process.
 //! - `sim`: time, and the process, which is killed, stopped and started again.
 //!
@@ -25,6 +26,8 @@
 //!
 //! - *wanted is retained*: after each calm the broker holds what the engine wants, and nothing
 //!   else; *the picture is that of the region*: the same held against the region itself.
+//! - *the page shows what is retained*: laid together from what changed, all day and across
+//!   restarts.
 //! - *no secret is shown* in any topic, payload or line of the log.
 //! - *no message is lost*, and *each message once*, unless a session or the process ended
 //!   between; *an answer comes within ten seconds*.
@@ -65,6 +68,8 @@ mod region;
 mod sim;
 #[path = "day/truth.rs"]
 mod truth;
+#[path = "day/viewer.rs"]
+mod viewer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;

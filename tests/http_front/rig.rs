@@ -101,7 +101,7 @@ impl Drop for Rig {
 /// `METHOD target body`; of `/large/<n>` as many bytes.
 pub fn echo(request: &Request) -> Answer {
     let mut answer = Answer::empty(200);
-    answer.body = match request.path.strip_prefix("/large/") {
+    let body = match request.path.strip_prefix("/large/") {
         Some(bytes) => vec![b'x'; bytes.parse().unwrap()],
         None => [
             format!("{} {} ", request.method, request.path).as_bytes(),
@@ -109,6 +109,7 @@ pub fn echo(request: &Request) -> Answer {
         ]
         .concat(),
     };
+    answer.body = body.into();
     answer
 }
 

@@ -155,11 +155,12 @@ fn doubts(
 }
 
 /// Whether root alone could open this port, who is not who the service runs as (ip(7)).
-fn is_for_root_alone(listen: SocketAddr, is_root: bool) -> bool {
+pub(super) fn is_for_root_alone(listen: SocketAddr, is_root: bool) -> bool {
     is_root && (1..PORT_OF_ANYBODY_MIN).contains(&listen.port())
 }
 
-fn is_root() -> bool {
+/// Whether this process is root's.
+pub(super) fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 

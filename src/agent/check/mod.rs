@@ -10,6 +10,7 @@ mod certificates;
 pub mod cost;
 mod listener;
 mod media;
+mod page;
 mod place;
 mod queue;
 mod report;
@@ -40,6 +41,7 @@ pub fn check(config: &Config, offline: bool) -> Result<(), Failure> {
     place::config(&mut report, config);
     place::state_folder(&mut report, config, offline);
     listener::check(&mut report, config);
+    page::check(&mut report, config);
     certificates::of_thing(&mut report, config);
     if offline {
         place::offline(&mut report, config);

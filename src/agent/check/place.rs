@@ -8,21 +8,14 @@ use super::super::{clock, state_dir};
 use super::queue;
 use super::report::{Grade, Report};
 use crate::aws::proxy::Way;
-use crate::config::{Config, Env, NOT_BUILT};
+use crate::config::{Config, Env};
 use crate::state::fault::Fault;
 
-/// The config file, what is doubtful in it, and what it asks for that is not built.
+/// The config file, and what is doubtful in it.
 pub fn config<W: Write>(report: &mut Report<W>, config: &Config) {
     report.ok("config", &config.file.display().to_string());
     for warning in &config.warnings {
-        // What is not built has a line of its own below, whether it is written or a default.
-        if !warning.contains(NOT_BUILT) {
-            report.warn("config", warning, "");
-        }
-    }
-    let asked = [("status", config.status.is_some())];
-    for (part, _) in asked.iter().filter(|(_, asked)| *asked) {
-        report.note(part, &format!("{NOT_BUILT}; the agent runs without it"));
+        report.warn("config", warning, "");
     }
 }
 

@@ -10,6 +10,7 @@ mod flat;
 mod harvest;
 mod health;
 mod inventory;
+mod look;
 mod mail;
 mod metrics_v2;
 mod minutes;

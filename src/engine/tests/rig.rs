@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::mail::Mail;
 use super::region::{Kind, Region};
 use super::spool::Spool;
+use crate::engine::look::Shown;
 use crate::engine::outbox::fingerprint;
 use crate::engine::ownership::{Kept, Store};
 use crate::engine::queueing::{QueueJob, Unfit};
@@ -64,6 +65,7 @@ pub fn settings() -> Settings {
         topic_arns: Vec::new(),
         listens: false,
         queue_url: None,
+        page: None,
         inventory_interval: seconds(60),
         alarms_interval: seconds(60),
         publishes_per_second_max: 0,
@@ -155,6 +157,8 @@ pub struct Rig {
     pub mail: Mail,
     /// Requests and how they were answered.
     pub answers: Vec<(u64, Option<Reason>)>,
+    /// Requests of those who look, and what they were shown.
+    pub shown: Vec<(u64, Shown)>,
     /// Topics whose subscription is to be confirmed.
     pub confirming: Vec<String>,
     pub log: Vec<String>,
@@ -208,6 +212,7 @@ impl Rig {
             spool: Spool::default(),
             mail: Mail::default(),
             answers: Vec::new(),
+            shown: Vec::new(),
             confirming: Vec::new(),
             log: Vec::new(),
             bulletins: Vec::new(),
@@ -311,6 +316,7 @@ impl Rig {
                 Effect::Notify(bulletin) => self.bulletins.push(bulletin),
                 Effect::ReadStore(_) => self.later(Duration::from_millis(20), Pending::Read),
                 Effect::Answer { request, refused } => self.answers.push((request, refused)),
+                Effect::Show { request, shown, .. } => self.shown.push((request, shown)),
                 Effect::Confirm { topic_arn, .. } => self.confirming.push(topic_arn),
                 Effect::Spool(request) => self.spool_later(request),
                 Effect::KeepMeter(text) => {

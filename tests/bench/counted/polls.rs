@@ -217,6 +217,7 @@ fn settings(interval: Duration) -> Settings {
         detail_tries: 3,
         topic_arns: Vec::new(),
         listens: false,
+        page: None,
         queue_url: None,
         inventory_interval: interval,
         alarms_interval: interval,

@@ -32,7 +32,7 @@ pub fn timestamp(payload: &str) -> Option<i64> {
 }
 
 /// Both from a little before the place where they differ.
-fn differing<'a>(one: &'a str, other: &'a str) -> (&'a str, &'a str) {
+pub fn differing<'a>(one: &'a str, other: &'a str) -> (&'a str, &'a str) {
     let same = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b);
     let at = same.count().saturating_sub(60);
     (
@@ -59,6 +59,7 @@ impl Day {
     /// All that holds after a calm.
     pub fn check(&mut self) {
         self.check_wanted();
+        self.check_viewer();
         self.check_region();
         self.check_inventory();
         self.check_metrics();

@@ -26,13 +26,14 @@ pub struct Plan {
     inventory_interval: Duration,
     level: MetricsLevel,
     home_assistant: bool,
-    flat: bool,
+    pub flat: bool,
     rate: u32,
     pub listens: bool,
     pub has_queue: bool,
     pub points_by_json: bool,
     /// Channels on a page.
     page: usize,
+    pub has_page: bool,
 }
 
 fn one_of(rng: &mut Rng, chances: u32) -> bool {
@@ -62,6 +63,7 @@ impl Plan {
             has_queue: one_of(rng, 3),
             points_by_json: one_of(rng, 12),
             page: rng.usize(1..4),
+            has_page: one_of(rng, 3),
         }
     }
 
@@ -150,6 +152,7 @@ pub fn settings(plan: &Plan, seed: u64) -> Settings {
         },
         listens: plan.listens,
         queue_url: plan.has_queue.then(|| QUEUE.to_owned()),
+        page: None,
         inventory_interval: plan.inventory_interval,
         alarms_interval: seconds(60),
         publishes_per_second_max: plan.rate,

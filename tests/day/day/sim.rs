@@ -17,6 +17,7 @@ use super::disk::{Disk, Shelf};
 use super::plan::{self, Plan};
 use super::post::{Queue, Sent};
 use super::truth::{Truth, clock};
+use super::viewer::Viewer;
 
 /// 2026-11-22T10:00:00Z, when every day begins.
 pub const START: UnixMs = UnixMs(1_795_341_600_000);
@@ -46,6 +47,8 @@ pub enum Pending {
     Spool(SpoolRequest),
     OpenSpool,
     Taken(u64, Publication),
+    /// Somebody looks at the page.
+    Look,
     /// The broker publishes the last will of a session that ended.
     Will,
     Boot,
@@ -78,6 +81,7 @@ pub struct Day {
     shelf: Option<Shelf>,
     spool_free_at: Duration,
     pub queue: Queue,
+    pub viewer: Viewer,
     pub sent: Vec<Sent>,
     /// Sent messages that are not answered yet.
     pub unsettled: Vec<usize>,
@@ -121,6 +125,7 @@ impl Day {
             shelf: None,
             spool_free_at: Duration::ZERO,
             queue: Queue::new(),
+            viewer: Viewer::default(),
             sent: Vec::new(),
             unsettled: Vec::new(),
             open: BTreeMap::new(),
@@ -160,6 +165,7 @@ impl Day {
     fn settings(&mut self) -> Settings {
         Settings {
             meter_file: Ok(self.meter.clone()),
+            page: self.page(),
             ..plan::settings(&self.plan, self.rng.u64(..))
         }
     }
@@ -179,6 +185,7 @@ impl Day {
         if self.plan.listens {
             self.handle(Event::Listener(Ok(())));
         }
+        self.looks();
     }
 
     /// The process dies. Of what is on its way to the broker the first `taken` arrive. Another
@@ -353,6 +360,7 @@ impl Day {
                 self.later(self.spool_free_at - self.now, Pending::Spool(request));
             }
             Effect::Confirm { .. } => {}
+            Effect::Show { shown, .. } => self.take_shown(shown),
             Effect::Finish(None) => {
                 self.agent = None;
                 self.end_process(usize::MAX);
@@ -401,6 +409,7 @@ impl Day {
                     }
                 }
             }
+            Pending::Look => self.looks(),
             Pending::Will => self.publish_will(),
             Pending::Boot => self.boot_once(),
         }
