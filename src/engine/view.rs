@@ -142,6 +142,19 @@ impl Engine {
         }
     }
 
+    /// Whether what a source tells can be believed: the text of `source/<name>`. `None` where it
+    /// is not wanted, or has not answered yet.
+    pub(super) fn is_live(&self, now: Mono, source: Source, status: &SourceStatus) -> Option<bool> {
+        if matches!(status.state, SourceState::Off | SourceState::Starting) {
+            return None;
+        }
+        // What listens has no interval: it is there, or it is not. A queue that works is not
+        // asked while the broker is away.
+        let works = source.is_pushed() && status.state == SourceState::Ok;
+        let lasts = || status.is_online(now, self.polls.interval(source));
+        Some(works || source != Source::Sns && lasts())
+    }
+
     fn review_sources(&mut self, now: Now) {
         for (source, status) in &self.told.sources {
             let Some(online) = self.is_live(now.mono, *source, status) else {

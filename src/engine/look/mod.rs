@@ -17,7 +17,7 @@ use super::{Effect, Engine, Now};
 use crate::state::fault::Fault;
 use crate::state::history::Hour;
 use crate::state::model::Id;
-use crate::state::source::{Source, SourceState, SourceStatus};
+use crate::state::source::{Source, SourceStatus};
 use crate::state::time::{Mono, UnixMs};
 use crate::topics::openmetrics::Format;
 use crate::topics::page::{self, Document, Head};
@@ -260,19 +260,6 @@ impl Engine {
         }
         let text = self.render_openmetrics(now, format, shelf.bytes + SLACK_BYTES);
         shelf.put(now.mono, self.outbox.seen(), text)
-    }
-
-    /// Whether what a source tells can be believed: the text of `source/<name>`. `None` where it
-    /// is not wanted, or has not answered yet.
-    pub(super) fn is_live(&self, now: Mono, source: Source, status: &SourceStatus) -> Option<bool> {
-        if matches!(status.state, SourceState::Off | SourceState::Starting) {
-            return None;
-        }
-        // What listens has no interval: it is there, or it is not. A queue that works is not
-        // asked while the broker is away.
-        let works = source.is_pushed() && status.state == SourceState::Ok;
-        let lasts = || status.is_online(now, self.polls.interval(source));
-        Some(works || source != Source::Sns && lasts())
     }
 
     /// The sources that cannot be believed, with the reason.
