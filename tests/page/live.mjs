@@ -5,7 +5,17 @@ import { ask, assert, cases, cells, fact, go, open, titled } from "./page.mjs";
 /** The page lives through a second in so many milliseconds: it asks every few of its seconds. */
 const SECOND = 100;
 
-const page = await open("#channels", {}, (page) => page.clock.install());
+const page = await open("#channels", {}, async (page) => {
+  await page.clock.install();
+  await page.addInitScript(() => {
+    globalThis.waits = [];
+    const { timeout } = AbortSignal;
+    AbortSignal.timeout = (ms) => {
+      globalThis.waits.push(ms);
+      return timeout.call(AbortSignal, ms);
+    };
+  });
+});
 setInterval(() => page.clock.runFor(1_000).catch(() => {}), SECOND);
 // The browser itself says so of each question while nobody answers.
 page.excuse(/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET/);
@@ -106,11 +116,16 @@ await cases({
   },
 
   async "an agent that is gone is said, the picture stays in grey, and it comes back"() {
+    await page.evaluate(() => { globalThis.waits = []; });
     await ask("kill");
     await alerts.getByText(/^The agent has not answered since .* UTC: /).waitFor();
     assert.equal((await cells(page, "Channels")).length, 3);
     const grey = () => page.locator("main").evaluate((main) => getComputedStyle(main).filter);
     assert.equal(await grey(), "grayscale(1)");
+    // On a slow line the first answer needs time; and who is away is waited for, but not for ever.
+    await page.waitForFunction(() => globalThis.waits.filter((ms) => ms === 60_000).length > 1);
+    const waits = await page.evaluate(() => [...new Set(globalThis.waits)]);
+    assert.deepEqual(waits, [20_000, 40_000, 60_000]);
     await ask("start");
     await alerts.getByText("The agent has not").waitFor({ state: "detached" });
     assert.equal(await grey(), "none");
