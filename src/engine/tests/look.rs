@@ -368,6 +368,18 @@ fn a_source_that_cannot_be_believed_is_told_with_its_reason() {
 }
 
 #[test]
+fn a_source_that_fails_from_the_start_is_told_at_once() {
+    let mut rig = with_page(live(&["a"]), |_| {});
+    rig.region.fail(Kind::Alarms);
+    rig.to(30);
+    assert_eq!(reasons(&mut rig), ["alarms: no success yet: Alarms failed"]);
+    assert_eq!(rig.broker.retained["mp/x/source/alarms"], "offline");
+    rig.region.heal(Kind::Alarms);
+    rig.run_for(Duration::from_secs(120));
+    assert_eq!(reasons(&mut rig), [""; 0]);
+}
+
+#[test]
 fn the_last_hour_of_a_channel_follows_its_minutes_and_goes_with_it() {
     const INGRESS: &str = "IngressBytes Channel=a";
     let mut region = live(&["a"]);
