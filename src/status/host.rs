@@ -101,6 +101,21 @@ mod tests {
             ("[::1]evil.example", false),
             ("[localhost]", false),
             ("[fe80::1%25eth0]", false),
+            ("[::1%lo]", false),
+            ("[v1.localhost]", false),
+            ("[127.0.0.1]", false),
+            ("0x7f.1", false),
+            ("0177.0.0.1", false),
+            ("127.0.0.1%2eevil.example", false),
+            ("127.0.0.1@evil.example", false),
+            ("user:80@127.0.0.1", false),
+            ("\u{ff4c}ocalhost", false),
+            ("127\u{3002}0\u{3002}0\u{3002}1", false),
+            ("\u{661}27.0.0.1", false),
+            ("localhost:\u{668}\u{660}", false),
+            ("localhost:-1", false),
+            ("localhost\t", false),
+            ("localhost;", false),
         ];
         for (name, wanted) in cases {
             assert_eq!(is_ours("/", Some(name), &hosts), wanted, "{name}");

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::{SOURCE, VERSION, package, printed, say};
 
 /// Every check of `inside.sh`, in its order.
-const CHECKS: [&str; 21] = [
+const CHECKS: [&str; 22] = [
     "an_image_is_made_without_starting_anything",
     "its_user_can_do_nothing_else",
     "configs_are_for_root_and_the_service_alone",
@@ -19,6 +19,7 @@ const CHECKS: [&str; 21] = [
     "it_starts_at_boot_with_a_clock_of_years_ago",
     "nothing_waits_for_the_clock_to_be_set",
     "two_instances_run_side_by_side",
+    "the_local_page_is_served_from_within_the_sandbox",
     "it_starts_again_after_kill_9",
     "the_watchdog_ends_what_hangs",
     "it_stops_within_five_seconds",

@@ -100,8 +100,8 @@ install_package() {
     quietly dpkg --install "$EXCHANGE/$1"
 }
 
-# What the example would be after an operator has filled it in, for one instance. AWS's own
-# addresses: there is no network.
+# write_config NAME INSTANCE [PORT]: what the example would be after an operator has filled it in,
+# with a local page on PORT. AWS's own addresses: there is no network.
 write_config() {
     install -m 640 -g $PACKAGE "$DOCS/examples/config.toml" "$CONFIGS/$1.toml"
     sed -i "s/^instance = .*/instance = \"$2\"/; s/^client_id = .*//" "$CONFIGS/$1.toml"
@@ -111,6 +111,7 @@ write_config() {
 access_key_id = "AKIAIOSFODNN7EXAMPLE"
 secret_access_key_file = "\${CREDENTIALS_DIRECTORY}/secret_access_key"
 KEYS
+    [ -z "${3:-}" ] || printf '\n[status]\nlisten = "127.0.0.1:%s"\n' "$3" >>"$CONFIGS/$1.toml"
 }
 
 # drop_in UNIT NAME LINES: as `systemctl edit` makes one.
@@ -130,6 +131,14 @@ is_online() {
 
 is_offline() {
     [ "$(status_of "$1")" = offline ]
+}
+
+# page_answers PORT PATH WORDS: the local page there has the words in what it answers.
+page_answers() {
+    local told
+    told=$(exec 3<>"/dev/tcp/127.0.0.1/$1" &&
+        printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$2" >&3 && tr -d '\0' <&3) 2>/dev/null
+    [[ $told == "HTTP/1.1 "*"$3"* ]]
 }
 
 # --- before there is a running system
@@ -161,9 +170,9 @@ configs_are_for_root_and_the_service_alone() {
 }
 
 the_example_is_a_config_that_the_service_can_read() {
-    write_config config plain
-    write_config a a
-    write_config b b
+    write_config config plain 2080
+    write_config a a 2081
+    write_config b b 80
     mkdir -m 700 $CONFIGS/credentials/{a,b}
     local instance
     for instance in . a b; do
@@ -248,6 +257,18 @@ two_instances_run_side_by_side() {
     runs $PACKAGE@a && is_online a || fail "stopping b has stopped a"
     quietly systemctl start $PACKAGE@b
     waits_for is_online b
+}
+
+the_local_page_is_served_from_within_the_sandbox() {
+    waits_for page_answers 2080 / '<title>MediaPackage</title>'
+    waits_for page_answers 2080 /api/state '"mediapackage/plain/status":"online"'
+    waits_for page_answers 2081 /api/state '"mediapackage/a/status":"online"'
+    waits_for page_answers 2080 /metrics mediapackage_agent_resident_memory_bytes
+    # The network is not there.
+    waits_for page_answers 2080 /healthz 'mediapackage: no success yet'
+    # The port of b is for root alone: b runs all the same, and says it.
+    runs $PACKAGE@b || fail "b does not run"
+    has "$(journalctl -q -o cat -u $PACKAGE@b)" "no page: cannot listen on 127.0.0.1:80: "
 }
 
 it_starts_again_after_kill_9() {
@@ -423,6 +444,7 @@ booted)
     check it_starts_at_boot_with_a_clock_of_years_ago
     check nothing_waits_for_the_clock_to_be_set
     check two_instances_run_side_by_side
+    check the_local_page_is_served_from_within_the_sandbox
     check it_starts_again_after_kill_9
     check the_watchdog_ends_what_hangs
     check it_stops_within_five_seconds

@@ -65,3 +65,13 @@ fn a_page_left_open_does_not_grow() {
     run("left_open", &place.url(), |_| String::new());
     agent.stop();
 }
+
+#[test]
+fn a_page_of_somebody_else_gets_nothing() {
+    let place = Place::new(three_channels());
+    let agent = place.agent();
+    let eyes = place.site.eyes();
+    eyes.wait_until(LIMIT, |tree| json(tree, "agent")["health"] == "ok");
+    run("foreign", &place.url(), |_| String::new());
+    agent.stop();
+}

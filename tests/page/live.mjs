@@ -5,7 +5,17 @@ import { ask, assert, cases, cells, fact, go, open, titled } from "./page.mjs";
 /** The page lives through a second in so many milliseconds: it asks every few of its seconds. */
 const SECOND = 100;
 
-const page = await open("#channels", {}, (page) => page.clock.install());
+const page = await open("#channels", {}, async (page) => {
+  await page.clock.install();
+  await page.addInitScript(() => {
+    globalThis.waits = [];
+    const { timeout } = AbortSignal;
+    AbortSignal.timeout = (ms) => {
+      globalThis.waits.push(ms);
+      return timeout.call(AbortSignal, ms);
+    };
+  });
+});
 setInterval(() => page.clock.runFor(1_000).catch(() => {}), SECOND);
 // The browser itself says so of each question while nobody answers.
 page.excuse(/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET/);
@@ -61,6 +71,38 @@ await cases({
     await page.getByRole("row", { name: /^ch-0000 ok/ }).waitFor();
   },
 
+  async "a row that others overtake keeps the focus"() {
+    await go(page, "#channels", "Channels");
+    const health = page.getByRole("columnheader", { name: "Health" });
+    await health.getByRole("button").click();
+    assert.equal(await health.getAttribute("aria-sort"), "descending");
+    assert.deepEqual(await names(), ["ch-0000", "ch-0001", "ch-0002"]);
+    await page.getByRole("link", { name: "ch-0001", exact: true }).focus();
+    await ask("alarm");
+    await page.getByRole("row", { name: /^ch-0000 critical/ }).waitFor();
+    assert.deepEqual(await names(), ["ch-0001", "ch-0002", "ch-0000"]);
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), "ch-0001");
+    await ask("calm");
+    await page.getByRole("row", { name: /^ch-0000 ok/ }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), "ch-0001");
+    await health.getByRole("button").click();
+  },
+
+  async "an agent that is away for hours is asked twice a minute at the most"() {
+    let asked = 0;
+    const other = await open("#channels", {}, (page) => page.clock.install());
+    other.excuse(/ERR_FAILED/);
+    await other.route("**/api/**", (route) => {
+      asked += 1;
+      return route.abort();
+    });
+    const minutes = 30;
+    for (let second = 0; second < minutes * 60; second += 15) await other.clock.runFor(15_000);
+    await other.getByText(/^The agent has not answered since .*: no connection\./).waitFor();
+    assert.ok(asked > 2 && asked <= 2 * minutes + 4, `asked ${asked} times`);
+    await other.context().close();
+  },
+
   async "ages go on by the agent's clock, not the browser's"() {
     const time = new Date("2031-05-05T05:05:05Z");
     const other = await open("", {}, (page) => page.clock.install({ time }));
@@ -106,11 +148,16 @@ await cases({
   },
 
   async "an agent that is gone is said, the picture stays in grey, and it comes back"() {
+    await page.evaluate(() => { globalThis.waits = []; });
     await ask("kill");
     await alerts.getByText(/^The agent has not answered since .* UTC: /).waitFor();
     assert.equal((await cells(page, "Channels")).length, 3);
     const grey = () => page.locator("main").evaluate((main) => getComputedStyle(main).filter);
     assert.equal(await grey(), "grayscale(1)");
+    // On a slow line the first answer needs time; and who is away is waited for, but not for ever.
+    await page.waitForFunction(() => globalThis.waits.filter((ms) => ms === 60_000).length > 1);
+    const waits = await page.evaluate(() => [...new Set(globalThis.waits)]);
+    assert.deepEqual(waits, [20_000, 40_000, 60_000]);
     await ask("start");
     await alerts.getByText("The agent has not").waitFor({ state: "detached" });
     assert.equal(await grey(), "none");

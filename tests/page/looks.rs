@@ -55,12 +55,14 @@ fn every_section_shows_its_things_sorts_filters_and_suits_everybody() {
 
 /// As markup, as a way out of an attribute, as an address, what turns a line around, and what no
 /// line holds.
-const AWKWARD: [&str; 6] = [
+const AWKWARD: [&str; 8] = [
     "<img src=x onerror=alert(1)>",
     "\"><script>alert(2)</script>",
     "javascript:alert(3)",
     "</style></script><svg onload=alert(4)>",
     "\u{202e}tset a 漢字 {{7*7}} ${alert(5)} &lt;b&gt; 𝒳",
+    "__proto__",
+    "toString",
     "a-channel-whose-name-is-longer-than-any-line-of-a-phone-and-has-no-place-to-be-broken-at-\
      which-is-what-people-do-who-name-them-by-everything-they-know",
 ];

@@ -32,10 +32,14 @@ export async function ask(what) {
   return (await answers.next()).value;
 }
 
+/** A name that the browser takes for this machine, and the agent for none of its own. */
+export const FOREIGN_NAME = "evil.example";
+
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
   // Only so does it run as root; it sees loopback only.
-  args: ["--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage"],
+  args: ["--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage",
+    `--host-resolver-rules=MAP ${FOREIGN_NAME} 127.0.0.1`],
 });
 
 const records = [];

@@ -7,7 +7,7 @@ import {
 import { contrasts, narrow, small } from "./measure.mjs";
 
 const CONTRAST_MIN = 4.5;
-const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
+const PHONE = { viewport: { width: 320, height: 740 }, isMobile: true, hasTouch: true };
 
 const retained = JSON.parse(await ask("retained"));
 const PREFIX = "mediapackage/test/";

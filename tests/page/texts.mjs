@@ -60,7 +60,7 @@ await cases({
   },
 
   async "none of them makes a phone scroll sideways"() {
-    const phone = await open("", { viewport: { width: 360, height: 740 }, isMobile: true });
+    const phone = await open("", { viewport: { width: 320, height: 740 }, isMobile: true });
     for (const id of TEXTS) {
       for (const [hash, title] of [[`channel/${encodeURIComponent(id)}`, id], ["sns", "SNS Messages"],
         [`endpoint/${encodeURIComponent(`${id}-hls`)}`, `${id}-hls`]]) {

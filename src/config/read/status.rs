@@ -22,18 +22,30 @@ pub fn status<'a>(document: &'a Document<'a>) -> Option<Status> {
     Some(Status { listen, hosts })
 }
 
-/// Checks that the two ports the agent opens are two.
+/// Checks that the two ports the agent opens are two. `check` would not see it: it opens one
+/// after the other.
 pub fn check_ports<'a>(document: &'a Document<'a>, config: &Config) {
     let (Some(status), Some(sns)) = (&config.status, &config.sns) else {
         return;
     };
-    if status.listen == sns.listen && status.listen.port() != 0 {
+    if take_each_other(status.listen, sns.listen) {
         let table = document.table_or_empty("status");
         table.fault(
             "listen",
-            "is the address of [sns] listen; choose another port",
+            "has the port of [sns] listen; choose another port",
         );
     }
+}
+
+/// Whether only one of them can be had. The address of all takes that of each, and `[::]` those
+/// of IPv4 too, as Linux has it unless `net.ipv6.bindv6only` is set.
+fn take_each_other(one: SocketAddr, other: SocketAddr) -> bool {
+    let all = |all: IpAddr, one: IpAddr| {
+        all.is_unspecified() && (all.is_ipv6() || one.to_canonical().is_ipv4())
+    };
+    let (ip, ips) = (one.ip(), other.ip());
+    let is_same = ip.to_canonical() == ips.to_canonical();
+    one.port() == other.port() && one.port() != 0 && (is_same || all(ip, ips) || all(ips, ip))
 }
 
 fn host_name(text: &str) -> Result<String, String> {
@@ -43,4 +55,33 @@ fn host_name(text: &str) -> Result<String, String> {
     Err(String::from(
         "holds no host name; write the name alone, without scheme and port",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_taken_by_the_address_of_all() {
+        // (one address, another, whether only one can be had)
+        let cases = [
+            ("127.0.0.1:2000", "127.0.0.1:2000", true),
+            ("127.0.0.1:2000", "0.0.0.0:2000", true),
+            ("127.0.0.1:2000", "[::]:2000", true),
+            ("127.0.0.1:2000", "[::ffff:127.0.0.1]:2000", true),
+            ("0.0.0.0:2000", "[::]:2000", true),
+            ("[::1]:2000", "[::]:2000", true),
+            ("0.0.0.0:2000", "[::ffff:10.0.0.1]:2000", true),
+            ("127.0.0.1:2000", "[::1]:2000", false),
+            ("0.0.0.0:2000", "[::1]:2000", false),
+            ("127.0.0.1:2000", "10.0.0.1:2000", false),
+            ("127.0.0.1:2080", "0.0.0.0:2000", false),
+            ("127.0.0.1:0", "0.0.0.0:0", false),
+        ];
+        for (one, other, wanted) in cases {
+            let (a, b) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(take_each_other(a, b), wanted, "{one} {other}");
+            assert_eq!(take_each_other(b, a), wanted, "{other} {one}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ mod metrics;
 mod shelf;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::outbox::Change;
@@ -32,6 +32,9 @@ const KEEP: Duration = Duration::from_secs(60);
 /// Topics of documents that are not whole, all that are rendered between two whole ones. Who asks
 /// for more gets the whole, which is there already.
 const CHANGED_TOPICS_MAX: usize = 2_000;
+/// Bytes of documents that are not whole and still on their way to somebody. While there are more
+/// the whole is shown, which all share: peers that do not read shall not have memory filled.
+const PARTS_BYTES_MAX: usize = 4 << 20;
 /// Room for growth where a document is as long as the last one.
 const SLACK_BYTES: usize = 4 << 10;
 
@@ -87,6 +90,8 @@ pub(super) struct Desk {
     looked: Option<Mono>,
     /// Topics that were rendered since then in documents that are not whole.
     rendered: usize,
+    /// Documents that are not whole.
+    parts: Vec<Weak<Vec<u8>>>,
     whole: Shelf,
     metrics: BTreeMap<Format, Shelf>,
 }
@@ -98,6 +103,7 @@ impl Desk {
             run,
             looked: None,
             rendered: 0,
+            parts: Vec::new(),
             whole: Shelf::new(KEEP),
             metrics: BTreeMap::new(),
         }
@@ -113,6 +119,13 @@ impl Desk {
     pub(super) fn tidy(&mut self, now: Mono) {
         self.whole.tidy(now);
         self.metrics.values_mut().for_each(|shelf| shelf.tidy(now));
+    }
+
+    /// Whether those who read parts have enough of them.
+    fn is_crowded(&mut self) -> bool {
+        self.parts.retain(|part| part.strong_count() > 0);
+        let parts = self.parts.iter().filter_map(Weak::upgrade);
+        parts.map(|part| part.capacity()).sum::<usize>() > PARTS_BYTES_MAX
     }
 }
 
@@ -165,7 +178,9 @@ impl Engine {
         let since = since.filter(|since| *since <= change && !self.outbox.lost_any(*since));
         let part = since.and_then(|since| self.render_changes(now, desk, since, change));
         if let Some(text) = part {
-            return Shown::Topics(change, Some(Arc::new(text)));
+            let text = Arc::new(text);
+            desk.parts.push(Arc::downgrade(&text));
+            return Shown::Topics(change, Some(text));
         }
         let (change, text) = self.whole(now, desk, change);
         Shown::Topics(change, Some(text))
@@ -190,6 +205,9 @@ impl Engine {
         since: Change,
         change: Change,
     ) -> Option<Vec<u8>> {
+        if desk.is_crowded() {
+            return None;
+        }
         let room = CHANGED_TOPICS_MAX - desk.rendered;
         let count = self.outbox.looked_at(Some(since)).take(room + 1).count();
         if count > room {

@@ -20,6 +20,10 @@ use crate::topics::openmetrics::Format;
 const PREFIX: &str = "mp/x/";
 /// What a page is shown at once; more is shown as a whole.
 const CHANNELS_OF_MANY: usize = 1_100;
+/// Less than that.
+const CHANNELS_OF_SOME: usize = 150;
+/// So that what they tell is much all the same.
+const DESCRIPTION_BYTES: usize = 10_000;
 
 fn with_page(region: Region, change: impl FnOnce(&mut Settings)) -> Rig {
     Rig::with(region, |settings| {
@@ -303,6 +307,39 @@ fn much_that_changed_is_shown_as_a_whole_that_all_share() {
 }
 
 #[test]
+fn readers_that_do_not_read_hold_few_documents_of_their_own() {
+    let ids: Vec<String> = (0..CHANNELS_OF_SOME).map(|n| format!("c{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut rig = with_page(live(&ids), |settings| settings.monthly_budget_usd = 0.0);
+    rig.to(60);
+    let (before, _) = topics(&mut rig, None, &[]);
+    for id in &ids {
+        let channel = rig.region.channels.get_mut(*id).unwrap();
+        channel.description = Some("x".repeat(DESCRIPTION_BYTES));
+    }
+    rig.run_for(Duration::from_secs(70));
+    let mut readers: Vec<Text> = Vec::new();
+    for _ in 0..32 {
+        rig.run_for(Duration::from_secs(1));
+        readers.extend(topics(&mut rig, Some(before), &[]).1);
+    }
+    let held: BTreeMap<*const Vec<u8>, usize> = readers
+        .iter()
+        .map(|text| (Arc::as_ptr(text), text.len()))
+        .collect();
+    let (all, one) = (held.values().sum::<usize>(), readers[0].len());
+    assert!(one > 1 << 20, "{one}");
+    // Parts of 4 MB and what one goes beyond that; three whole ones.
+    let most = (4 << 20) + 4 * (one + one / 2);
+    assert!(all < most, "{all} of {most} in {}", held.len());
+    // Who is alone is shown what changed.
+    readers.clear();
+    rig.run_for(Duration::from_secs(1));
+    let (_, part) = document(&mut rig, Some(before));
+    assert_eq!(part["whole"], false);
+}
+
+#[test]
 fn a_source_that_cannot_be_believed_is_told_with_its_reason() {
     let mut rig = with_page(live(&["a"]), |settings| settings.listens = true);
     // Who has not answered yet does not fail.
@@ -327,6 +364,18 @@ fn a_source_that_cannot_be_believed_is_told_with_its_reason() {
     // A broker that is away is no source.
     rig.broker.up = false;
     rig.lose_broker();
+    assert_eq!(reasons(&mut rig), [""; 0]);
+}
+
+#[test]
+fn a_source_that_fails_from_the_start_is_told_at_once() {
+    let mut rig = with_page(live(&["a"]), |_| {});
+    rig.region.fail(Kind::Alarms);
+    rig.to(30);
+    assert_eq!(reasons(&mut rig), ["alarms: no success yet: Alarms failed"]);
+    assert_eq!(rig.broker.retained["mp/x/source/alarms"], "offline");
+    rig.region.heal(Kind::Alarms);
+    rig.run_for(Duration::from_secs(120));
     assert_eq!(reasons(&mut rig), [""; 0]);
 }
 

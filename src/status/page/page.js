@@ -4,8 +4,9 @@
 const POLL_MS = 3000;
 /** The longest wait while it does not. */
 const POLL_AWAY_MS_MAX = 30000;
-/** What an answer may take; the first of a thousand channels has megabytes. */
-const ANSWER_MS_MAX = 20000;
+/** What an answer may take, each time longer: a thousand channels are megabytes on a slow line. */
+const ANSWER_MS = 20000;
+const ANSWER_MS_MAX = 60000;
 /** Of the only timer: ages, and whether it is time to ask. */
 const TICK_MS = 1000;
 
@@ -161,7 +162,8 @@ const NO_ANSWER = { TimeoutError: "no answer in time", TypeError: "no connection
 
 /** Asks; 304 is an answer too. Every answer sets the clock. */
 async function ask(path, headers = {}) {
-  const signal = AbortSignal.timeout(ANSWER_MS_MAX);
+  const wait = Math.min(ANSWER_MS * (1 + contact.failures), ANSWER_MS_MAX);
+  const signal = AbortSignal.timeout(wait);
   const answer = await fetch(path, { headers, signal, cache: "no-store" });
   clock.learn(answer.headers.get("Date") ?? new Date().toUTCString());
   if (answer.ok || answer.status === 304) return answer;

@@ -159,3 +159,82 @@ fn a_document_that_is_known_is_not_sent_again() {
     let tag = header(&reception().show(Shown::Topics(5, None), UnixMs(0)), "ETag").to_owned();
     assert_eq!(tag, "\"r-5\"");
 }
+
+/// A panic here would end the agent: whatever is asked is answered, and nobody foreign is shown
+/// anything.
+#[test]
+fn whatever_is_asked_is_answered_and_only_names_of_ours_see_anything() {
+    const ROUNDS: usize = 50_000;
+    const PIECES: [&str; 34] = [
+        "http://",
+        "HTTP://",
+        "https://",
+        "/",
+        "//",
+        "?",
+        "#",
+        "%",
+        "%00",
+        "%ff",
+        "%2f",
+        "&",
+        "=",
+        "@",
+        ":",
+        "[",
+        "]",
+        ".",
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        "box.local",
+        "evil.example",
+        "2080",
+        "api/state",
+        "api/history",
+        "metrics",
+        "healthz",
+        "since=r-1",
+        "channel=",
+        "\u{e9}",
+        "\u{fffd}",
+        "W/\"r-1\"",
+        ",",
+    ];
+    let mut random = fastrand::Rng::with_seed(10);
+    let mut text = |most: usize| -> String {
+        let pieces = (0..random.usize(..=most)).map(|_| PIECES[random.usize(..PIECES.len())]);
+        pieces.collect()
+    };
+    let desk = reception();
+    let (mut refused, mut asked) = (0, 0);
+    for round in 0..ROUNDS {
+        let host = if round % 2 == 0 {
+            text(4)
+        } else {
+            String::from("localhost")
+        };
+        let (target, tags) = (text(6), text(4));
+        let headers = [
+            ("Host", &*host),
+            ("If-None-Match", &*tags),
+            ("Accept", &*tags),
+        ];
+        let request = Request::new("GET", &target, &headers, Vec::new());
+        let is_foreign = |text: &str| text.contains("evil.example");
+        match desk.receive(&request) {
+            Reply::Ask(_) => {
+                assert!(!is_foreign(&host), "{host}");
+                let (server, _) = target.split_once('?').unwrap_or((&target, ""));
+                assert!(!is_foreign(server), "{target}");
+                asked += 1;
+            }
+            Reply::Now(answer) => {
+                let known = [200, 304, 400, 404, 421].contains(&answer.status);
+                assert!(known, "{} {target} {host}", answer.status);
+                refused += usize::from(answer.status == 421);
+            }
+        }
+    }
+    assert!(refused > ROUNDS / 4 && asked > 10, "{refused} {asked}");
+}
