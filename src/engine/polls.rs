@@ -281,6 +281,12 @@ impl Engine {
                 self.take_series(now, result);
             }
             Outcome::Metrics(question, result) => {
+                // What was asked again may be billed again; once was counted when it was asked.
+                let again = polled.requests.saturating_sub(1);
+                self.count(Meter {
+                    metrics: again.saturating_mul(question.series.len() as u64),
+                    ..Meter::default()
+                });
                 self.add_time(took);
                 match result {
                     Ok(columns) => self.take_columns(now, question, columns),

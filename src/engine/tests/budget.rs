@@ -200,6 +200,14 @@ fn a_refresh_polls_metrics_only_within_the_budget() {
     }
 }
 
+#[test]
+fn what_is_asked_again_within_a_poll_is_counted_again() {
+    let mut rig = rig_with(0.0, 0);
+    rig.tries = 3;
+    rig.to(100);
+    assert_eq!(cost(&rig)["metrics_billed"], 3 * 11);
+}
+
 /// What does not get through leaves something to catch up with after each new session.
 #[test]
 fn sessions_that_end_again_and_again_hardly_poll_metrics_more_often() {
