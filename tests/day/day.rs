@@ -32,6 +32,7 @@
 //!   the next one, and at most once unless something ended between; none is told that was none.
 //! - *each minute once*, and none missing within three hours. The broker's store is the agent's
 //!   memory of the minutes: where that was lost with the process, a gap is forgiven.
+//! - *each correction is told*: a minute that CloudWatch corrected early in a calm went out again.
 //! - *only what changed is published*: in the last 20 minutes of a calm nothing but the minutes,
 //!   `summary` and the numbers of the agent itself.
 //! - *the log is no flood*, *a deadline lies in the future*, *effects are bounded*, *no endless
