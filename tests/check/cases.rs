@@ -280,7 +280,7 @@ fn of_the_picture() -> Vec<Case> {
             lines: &[(
                 "warn",
                 "cost",
-                "metrics are off, over monthly_budget_usd = 0.01 - lengthen [cloudwatch] alarms_int",
+                "metrics are off, over monthly_budget_usd = 0.01 - lengthen [cloudwatch]",
             )],
             ..Case::default()
         },
