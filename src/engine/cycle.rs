@@ -110,7 +110,8 @@ impl Engine {
 
     /// A session begins after polls that could not tell their points. A restart takes the
     /// minute that the store shows for the last one that went out, so what shows a later one
-    /// waits for a poll that brings the points, at once.
+    /// waits for a poll that brings the points: one at once, where the budget allows it and
+    /// sessions do not end again and again, else the next one.
     pub(super) fn catch_up(&mut self, now: Now) {
         let behind = self.tracks.behind();
         if behind.is_empty() || !self.polls.wants(Source::Metrics) {
@@ -118,7 +119,9 @@ impl Engine {
         }
         let behind = behind.into_iter().map(Topic::Metrics).collect();
         self.outbox.hold(&behind);
-        self.polls.catch_up(now.mono);
+        if self.budget_allows_a_poll(now) {
+            self.polls.catch_up_once(now.mono);
+        }
     }
 
     fn set_phase(&mut self, phase: Phase) {

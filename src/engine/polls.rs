@@ -38,6 +38,8 @@ pub struct Polls {
     pub(super) clock_was_wrong: bool,
     /// Whether a poll begins again right after the one that is under way.
     pub(super) catching_up: bool,
+    /// When a new session last made metrics due.
+    caught_up: Option<Mono>,
     /// Why the last `ListMetrics` failed: then only what is known is asked.
     pub(super) list_fault: Option<Fault>,
     pub(super) forecast: super::meter::Pace,
@@ -62,6 +64,7 @@ impl Polls {
             points_after: None,
             clock_was_wrong: false,
             catching_up: false,
+            caught_up: None,
             list_fault: None,
             listens: settings.listens,
             queue: settings.queue_url.is_some(),
@@ -134,6 +137,15 @@ impl Polls {
         self.batch
             .as_ref()
             .is_some_and(|batch| !batch.due.is_empty())
+    }
+
+    /// The same as [`Polls::catch_up`], once an interval at the most.
+    pub(super) fn catch_up_once(&mut self, now: Mono) {
+        let before = self.caught_up;
+        if before.is_none_or(|before| now.since(before) >= self.metrics.interval) {
+            self.caught_up = Some(now);
+            self.catch_up(now);
+        }
     }
 
     /// Makes metrics due now, or once more when a poll is under way.
@@ -269,6 +281,12 @@ impl Engine {
                 self.take_series(now, result);
             }
             Outcome::Metrics(question, result) => {
+                // What was asked again may be billed again; once was counted when it was asked.
+                let again = polled.requests.saturating_sub(1);
+                self.count(Meter {
+                    metrics: again.saturating_mul(question.series.len() as u64),
+                    ..Meter::default()
+                });
                 self.add_time(took);
                 match result {
                     Ok(columns) => self.take_columns(now, question, columns),

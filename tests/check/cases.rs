@@ -272,6 +272,19 @@ fn of_the_picture() -> Vec<Case> {
             ..Case::default()
         },
         Case {
+            name: "alarms alone over the budget",
+            config: |config| {
+                let config = config.text("cloudwatch.metrics", "off");
+                config.set("cloudwatch.monthly_budget_usd", "0.01")
+            },
+            lines: &[(
+                "warn",
+                "cost",
+                "metrics are off, over monthly_budget_usd = 0.01 - lengthen [cloudwatch]",
+            )],
+            ..Case::default()
+        },
+        Case {
             name: "neither metrics nor alarms",
             config: |config| {
                 let config = config.text("cloudwatch.metrics", "off");

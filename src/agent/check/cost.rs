@@ -69,9 +69,19 @@ pub fn month<W: Write>(
     let queue = config.sqs.is_some();
     let config = &config.cloudwatch;
     if config.metrics == MetricsLevel::Off {
-        let usd = usd_a_month(config, pace_of(config, 0, pages, queue));
+        let pace = pace_of(config, 0, pages, queue);
+        let usd = usd_a_month(config, pace);
         let found = format!("a month of alarms costs about ${usd:.2}; metrics are off");
-        report.ok(PART, &found);
+        if config.monthly_budget_usd == 0.0 || usd <= config.monthly_budget_usd {
+            report.ok(PART, &found);
+        } else {
+            let found = format!(
+                "{found}, over monthly_budget_usd = {}",
+                config.monthly_budget_usd
+            );
+            let remedy = "lengthen [cloudwatch] alarms_interval, or raise the budget";
+            report.warn(PART, &found, remedy);
+        }
     }
     for level in LEVELS {
         if level > MetricsLevel::Channels && pages.list.is_none() {

@@ -97,15 +97,20 @@ enum PageKey {
     Other,
 }
 
+/// A text that is copied only where something in it is escaped. Of `Option<Cow<str>>` serde
+/// copies each.
+#[derive(Debug, Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct RawResult<'a> {
     #[serde(borrow)]
-    id: Option<Cow<'a, str>>,
+    id: Option<Text<'a>>,
     timestamps: Option<Vec<f64>>,
     values: Option<Vec<f64>>,
     #[serde(borrow)]
-    status_code: Option<Cow<'a, str>>,
+    status_code: Option<Text<'a>>,
     messages: Option<Vec<RawMessage>>,
 }
 
@@ -218,14 +223,12 @@ impl Columns {
     }
 
     fn take(&mut self, result: RawResult<'_>) -> Result<(), Fault> {
-        let place = result
-            .id
-            .as_deref()
-            .and_then(|id| id.strip_prefix('m')?.parse().ok());
+        let id = result.id.as_ref().and_then(|id| id.0.strip_prefix('m'));
+        let place = id.and_then(|number| number.parse().ok());
         let Some(place) = place.filter(|place: &usize| *place < self.columns.len()) else {
             return Ok(());
         };
-        let progress = match result.status_code.as_deref() {
+        let progress = match result.status_code.as_ref().map(|code| &*code.0) {
             Some("Complete") => Progress::Complete,
             Some("PartialData") => Progress::Partial,
             status => return Err(not_given(status, result.messages)),
@@ -373,6 +376,18 @@ mod tests {
 
     const FIRST: Minute = Minute(29_922_360);
     const T0: i64 = 29_922_360 * 60;
+
+    #[test]
+    fn texts_of_a_result_are_copied_only_where_they_are_escaped() {
+        for (text, is_copied) in [("m0", false), ("m\\u0030", true)] {
+            let json = format!("{{\"Id\":\"{text}\",\"StatusCode\":\"{text}\"}}");
+            let result: RawResult<'_> = serde_json::from_str(&json).unwrap();
+            for Text(found) in [result.id.unwrap(), result.status_code.unwrap()] {
+                assert_eq!(found, "m0");
+                assert_eq!(matches!(found, Cow::Owned(_)), is_copied, "{text}");
+            }
+        }
+    }
 
     /// What comes of `pages` for `series` series over four minutes, as in `1 - 2.5 - | - - - -`.
     fn read(series: usize, pages: &[String]) -> Result<String, Fault> {

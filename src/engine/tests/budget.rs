@@ -201,6 +201,35 @@ fn a_refresh_polls_metrics_only_within_the_budget() {
 }
 
 #[test]
+fn what_is_asked_again_within_a_poll_is_counted_again() {
+    let mut rig = rig_with(0.0, 0);
+    rig.tries = 3;
+    rig.to(100);
+    assert_eq!(cost(&rig)["metrics_billed"], 3 * 11);
+}
+
+/// What does not get through leaves something to catch up with after each new session.
+#[test]
+fn sessions_that_end_again_and_again_hardly_poll_metrics_more_often() {
+    // Regular are 24 polls in two hours at 5 minutes, 2 at an hour.
+    for (budget, polls) in [(10.0, 3..=4), (0.0, 25..=50), (25.0, 25..=50)] {
+        let mut rig = rig_with(budget, 1_000_000);
+        rig.to(100);
+        // The broker ends the session of whoever sends a point.
+        rig.broker.poison = Some("\"revised\"".to_owned());
+        rig.to(7300);
+        let asked = rig.region.polls(Kind::Metrics).len();
+        assert!(polls.contains(&asked), "{budget}: {asked}");
+        rig.broker.poison = None;
+        rig.to(11_000);
+        let points = rig.points("channel/c1/point");
+        let minutes: Vec<i64> = points.iter().map(|p| p.parse().unwrap()).collect();
+        assert!(minutes.windows(2).all(|w| w[1] == w[0] + 1), "{minutes:?}");
+        assert!(rig.holds("channel/c1/metrics"), "{budget}");
+    }
+}
+
+#[test]
 fn a_day_takes_at_most_24_writes_and_what_is_kept_is_never_less_than_what_was_asked() {
     let mut rig = rig_with(25.0, 1000);
     let mut next = 0;

@@ -171,6 +171,8 @@ pub struct Rig {
     pub finished: bool,
     /// Why it would not go on.
     pub refusal: Option<String>,
+    /// Requests that each job takes.
+    pub tries: u64,
     /// A kind of job that takes so long.
     pub slow: Option<(Kind, Duration)>,
     /// The offset that the last good answer taught.
@@ -220,6 +222,7 @@ impl Rig {
             ticks: 0,
             finished: false,
             refusal: None,
+            tries: 1,
             now: Duration::ZERO,
             pending: BTreeMap::new(),
             number: 0,
@@ -367,7 +370,7 @@ impl Rig {
                     outcome,
                     began,
                     took: Mono(self.now).since(began),
-                    requests: 1,
+                    requests: self.tries,
                     clock_offset_ms: self.learned_ms,
                 }));
             }

@@ -16,6 +16,10 @@ use crate::region::series::key;
 const ON_ITS_WAY_MAX: Duration = Duration::from_secs(20);
 /// A minute is final so long after its end.
 const SETTLE_MS: i64 = 180_000;
+/// Between these times after the begin of a calm corrections are looked at.
+const CORRECTED: [Duration; 2] = [Duration::from_secs(300), Duration::from_secs(600)];
+/// So long after its end a minute is looked at again for sure.
+const LOOKED_FOR: Duration = Duration::from_secs(17 * 60);
 /// Topics of these kinds are there when what they are of is there, and only then.
 const OF_THE_REGION: [&str; 5] = [
     "channel",
@@ -64,6 +68,7 @@ impl Day {
         self.check_inventory();
         self.check_metrics();
         self.check_points();
+        self.check_revisions();
         self.check_alarms();
         self.check_changes();
         self.check_messages();
@@ -279,6 +284,36 @@ impl Day {
                 let at = newest.map(|minute| UnixMs(minute * 60_000).rfc3339());
                 let what = format!("the newest point of {resource} is {at:?}");
                 self.fail("each minute once", &what);
+            }
+        }
+    }
+
+    /// A minute that CloudWatch corrected after it went out went out again. Held of what changed
+    /// early in this calm and is looked for again: nobody but the process that told a minute
+    /// knows what it told.
+    fn check_revisions(&self) {
+        let world = self.aws.world();
+        let key = key("EgressBytes", [("Channel", "ch-0000")].into_iter());
+        let Some(series) = world.metrics.get(&key) else {
+            return;
+        };
+        let value = |minute, at: Duration| {
+            let value = series.at(minute, super::sim::START.0 + at.as_millis() as i64);
+            value.map(|value| value.round() as i64)
+        };
+        let calm = self.now.saturating_sub(super::CALM);
+        let [from, to] = CORRECTED.map(|after| calm + after);
+        for (minute, told, bytes) in self.truth.points("channel/ch-0000") {
+            let end = (minute + 1) * 60_000 - super::sim::START.0;
+            let end = Duration::from_millis(u64::try_from(end).unwrap_or_default());
+            let wanted = value(minute, self.now);
+            let began_since = self.boots.iter().any(|boot| *boot >= told);
+            let is_new = value(minute, from) == bytes && value(minute, to) == wanted;
+            let is_looked_for = to <= end + LOOKED_FOR;
+            if told < from && is_new && is_looked_for && bytes != wanted && !began_since {
+                let at = UnixMs(minute * 60_000).rfc3339();
+                let what = format!("{at} of ch-0000 is {wanted:?} now, and was told as {bytes:?}");
+                self.fail("each correction is told", &what);
             }
         }
     }

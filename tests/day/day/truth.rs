@@ -43,8 +43,8 @@ struct Run {
     newest: Option<i64>,
     /// The next one may be any.
     is_loose: bool,
-    /// When each minute went out last.
-    told: BTreeMap<i64, Duration>,
+    /// When each minute went out last, and with which `egress_bytes`.
+    told: BTreeMap<i64, (Duration, Option<i64>)>,
 }
 
 pub struct Truth {
@@ -79,6 +79,7 @@ struct PointHead<'a> {
     #[serde(borrow)]
     timestamp: &'a str,
     revised: bool,
+    egress_bytes: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -179,6 +180,16 @@ impl Truth {
         self.runs.get(resource)?.newest
     }
 
+    /// The minutes that went out: when last, and with which `egress_bytes`.
+    pub fn points(&self, resource: &str) -> impl Iterator<Item = (i64, Duration, Option<i64>)> {
+        let told = self
+            .runs
+            .get(resource)
+            .into_iter()
+            .flat_map(|run| &run.told);
+        told.map(|(minute, (at, bytes))| (*minute, *at, *bytes))
+    }
+
     /// The broker has taken this.
     pub fn published(&mut self, now: Duration, publication: &Publication) {
         self.published += 1;
@@ -248,7 +259,8 @@ impl Truth {
         let minute = UnixMs::parse(head.timestamp).map_or(0, |at| at.minute().0);
         let settled = self.start.plus_ms(now.as_millis() as i64).minute().0;
         let run = self.runs.entry(resource.to_owned()).or_default();
-        let before = run.told.insert(minute, now);
+        let before = run.told.insert(minute, (now, head.egress_bytes));
+        let before = before.map(|(before, _)| before);
         let newest = run.newest;
         let follows = newest.is_none_or(|newest| minute <= newest + 1);
         let excused = std::mem::take(&mut run.is_loose) || settled - minute >= BACKFILL_MINUTES;
