@@ -74,9 +74,18 @@ pub fn find<'a>(flow: &'a [Value], kind: &str, key: &str) -> &'a Value {
 }
 
 /// The same flow with another delay, in seconds, before "offline" is told.
-pub fn with_patience(mut flow: Vec<Value>, seconds: &str) -> Vec<Value> {
+pub fn with_patience(flow: Vec<Value>, seconds: &str) -> Vec<Value> {
+    with_trigger(flow, "duration", seconds)
+}
+
+/// The same flow in which "online" does not end that delay.
+pub fn never_reset(flow: Vec<Value>) -> Vec<Value> {
+    with_trigger(flow, "reset", "")
+}
+
+fn with_trigger(mut flow: Vec<Value>, key: &str, value: &str) -> Vec<Value> {
     let trigger = flow.iter_mut().find(|node| node["type"] == "trigger");
-    trigger.unwrap()["duration"] = json!(seconds);
+    trigger.unwrap()[key] = json!(value);
     flow
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::copy::{copy, kept, rows, wait_for_kept, with_patience};
+use crate::copy::{copy, kept, never_reset, rows, wait_for_kept, wait_for_peace, with_patience};
 use crate::harness::wait_for;
 use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::node_red::NodeRed;
@@ -122,6 +122,33 @@ fn each_message_leads_to_what_it_should() {
         assert_eq!(marks.len(), 1, "{messages:?}");
         seen += told.len() + 1;
     }
+}
+
+#[test]
+fn an_offline_whose_delay_ends_behind_the_online_is_not_told() {
+    let broker = Mosquitto::start(&Setup::default());
+    // Its delay ends, whatever came meanwhile.
+    let flow = never_reset(with_patience(copy(broker.port(), "mediapackage/a"), "0.05"));
+    send(&broker, &[source("metrics", "offline")], true);
+    let Some(node_red) = NodeRed::start(&Value::Array(flow)) else {
+        return;
+    };
+    wait_for("a session of Node-RED", || {
+        let page = node_red.get("/mediapackage");
+        page.contains("the source metrics of").then_some(())
+    });
+    let told = |count| wait_for_kept(&node_red, count).pop().unwrap();
+    assert!(told(1).contains("metrics of mediapackage/a is offline"));
+    let flapping = ["online", "offline", "online"].map(|now| source("metrics", now));
+    send(&broker, &flapping, false);
+    assert!(told(2).contains("is online again"));
+    wait_for_peace(&node_red);
+    send(
+        &broker,
+        &[event("ingest", "mark", "lost", "receiving")],
+        false,
+    );
+    assert!(told(3).contains("mark"));
 }
 
 #[test]
