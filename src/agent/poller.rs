@@ -95,7 +95,7 @@ impl Poller {
                 let Question {
                     series, first, end, ..
                 } = &question;
-                let queries: Vec<_> = series.iter().map(|s| s.query.clone()).collect();
+                let queries: Vec<_> = series.iter().map(|s| &s.query).collect();
                 let columns =
                     service.and_then(|s| cloudwatch::metric_data(s, &queries, *first, *end));
                 Outcome::Metrics(question, columns)

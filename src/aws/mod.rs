@@ -9,6 +9,7 @@ pub mod clock;
 pub mod cloudwatch;
 pub mod credentials;
 pub mod harvest;
+mod lookup;
 pub mod mediapackage;
 pub mod mediapackage_v2;
 mod pages;

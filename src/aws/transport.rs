@@ -9,8 +9,9 @@ use rustls::CertificateError;
 use ureq::Agent;
 use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{Connector, RustlsConnector, TcpConnector};
+use ureq::unversioned::transport::{Connector, RustlsConnector};
 
+use super::lookup::{Later, Lookup};
 use super::proxy::{Through, Trouble, Tunnel};
 use super::retry::Retry;
 use crate::config::Config;
@@ -104,7 +105,6 @@ pub fn client_agent(
         .http_status_as_error(false)
         .max_redirects(0)
         .user_agent(concat!("mediapackage2mqtt/", env!("CARGO_PKG_VERSION")))
-        .timeout_resolve(Some(limits.connect))
         .timeout_connect(Some(limits.connect))
         .timeout_global(Some(limits.request))
         .input_buffer_size(BUFFER_BYTES)
@@ -112,12 +112,12 @@ pub fn client_agent(
         .max_idle_connections(IDLE_CONNECTIONS_MAX)
         .max_idle_connections_per_host(IDLE_CONNECTIONS_MAX)
         .build();
-    // As ureq's own, with another keeper of the tunnel.
+    // As ureq's own, with another keeper of the tunnel, and names looked up later.
     let connector =
         ().chain(Tunnel::new(through))
-            .chain(TcpConnector::default())
+            .chain(Lookup::new(DefaultResolver::default()))
             .chain(RustlsConnector::default());
-    Agent::with_parts(config, connector, DefaultResolver::default())
+    Agent::with_parts(config, connector, Later)
 }
 
 /// What an error of the transport means, and whether trying again may help.

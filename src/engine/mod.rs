@@ -172,8 +172,8 @@ pub enum BrokerEvent {
     Connected,
     /// No session came about, or it ended; why.
     Lost(String),
-    /// A publication was taken.
-    Acknowledged(Token),
+    /// These publications were taken: all of which one reading of the socket told.
+    Acknowledged(Vec<Token>),
     /// A message on one of our subscriptions.
     Received {
         /// Its topic.

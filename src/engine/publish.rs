@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::cycle::Point;
 use super::daybook::BROKER;
-use super::outbox::{Once, Sent};
+use super::outbox::{Once, Sent, Token};
 use super::{BrokerEvent, Effect, Engine, Now, Publication, backoff};
 use crate::state::measure::Resource;
 use crate::state::time::Mono;
@@ -78,17 +78,9 @@ impl Engine {
                 self.catch_up(now);
             }
             BrokerEvent::Lost(reason) => self.lost(now, reason),
-            BrokerEvent::Acknowledged(token) => {
-                self.broker.acknowledged += 1;
-                match self.outbox.acknowledged(token) {
-                    Some(Sent::Point(resource, minute, print)) => {
-                        self.tracks.handed_out(&resource, minute, print);
-                    }
-                    Some(Sent::Once(number, _)) => self.pushes.hand_acknowledged(number),
-                    Some(Sent::Retained(Topic::Discovery(device))) => {
-                        self.document_taken(now, &device);
-                    }
-                    Some(Sent::Retained(_) | Sent::Flat) | None => {}
+            BrokerEvent::Acknowledged(tokens) => {
+                for token in tokens {
+                    self.acknowledged(now, token);
                 }
             }
             BrokerEvent::Received {
@@ -98,6 +90,18 @@ impl Engine {
             } => {
                 self.received(now, &topic, &payload, retained);
             }
+        }
+    }
+
+    fn acknowledged(&mut self, now: Now, token: Token) {
+        self.broker.acknowledged += 1;
+        match self.outbox.acknowledged(token) {
+            Some(Sent::Point(resource, minute, print)) => {
+                self.tracks.handed_out(&resource, minute, print);
+            }
+            Some(Sent::Once(number, _)) => self.pushes.hand_acknowledged(number),
+            Some(Sent::Retained(Topic::Discovery(device))) => self.document_taken(now, &device),
+            Some(Sent::Retained(_) | Sent::Flat) | None => {}
         }
     }
 

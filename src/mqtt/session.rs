@@ -17,7 +17,7 @@ use super::{PACKET_BYTES_MAX, QUEUE_MAX, Shared, lock, tls};
 use crate::config;
 use crate::config::region::is_iot_host;
 use crate::engine::BrokerEvent;
-use crate::engine::outbox::IN_FLIGHT_MAX;
+use crate::engine::outbox::{IN_FLIGHT_MAX, Token};
 use crate::state::fault::Fault;
 use crate::topics::OFFLINE;
 
@@ -59,6 +59,8 @@ impl Link {
         options.set_keep_alive(KEEP_ALIVE_SECONDS);
         options.set_clean_session(true);
         options.set_inflight(IN_FLIGHT_MAX as u16);
+        // What waits is written together; one by one each is a call of the system.
+        options.set_max_request_batch(IN_FLIGHT_MAX);
         options.set_max_packet_size(PACKET_BYTES_MAX, PACKET_BYTES_MAX);
         if let Some(username) = &config.username {
             let password = config
@@ -231,6 +233,7 @@ fn serve(
     let mut waiting = Some(client);
     // Each is sent in a packet of its own, and acknowledged in that order.
     let mut subscriptions = link.subscriptions.iter();
+    let mut taken = Vec::new();
     loop {
         match connection.recv() {
             Ok(Ok(event)) => {
@@ -244,8 +247,15 @@ fn serve(
                     if ack.return_codes.contains(&SubscribeReasonCode::Failure) {
                         link.tell_refused(topic.map_or("a topic", String::as_str));
                     }
-                } else if let Some(reason) = follow(shared, socket, event, tell) {
-                    return link.tell(&reason);
+                } else {
+                    let reason = follow(shared, event, &mut taken, tell);
+                    // One reading of the socket may bring dozens: they are told together.
+                    if reason.is_some() || connection.eventloop.state.events.is_empty() {
+                        tell_taken(shared, socket, &mut taken, tell);
+                    }
+                    if let Some(reason) = reason {
+                        return link.tell(&reason);
+                    }
                 }
             }
             Ok(Err(error)) => {
@@ -269,11 +279,12 @@ fn begin(link: &Link, shared: &Mutex<Shared>, client: Client) {
     lock(shared).client = Some(client);
 }
 
-/// Keeps the books of what is in flight. A reason ends the session.
+/// Keeps the books of what is in flight; what the broker took is put into `taken`. A reason ends
+/// the session.
 fn follow(
     shared: &Mutex<Shared>,
-    socket: &Socket,
     event: Event,
+    taken: &mut Vec<Token>,
     tell: &mut impl FnMut(BrokerEvent),
 ) -> Option<String> {
     match event {
@@ -284,16 +295,8 @@ fn follow(
             }
         }
         Event::Incoming(Packet::PubAck(ack)) => {
-            let mut shared = lock(shared);
-            let sent = shared.named.remove(&ack.pkid);
-            let awaits_more = !shared.named.is_empty();
-            drop(shared);
-            if awaits_more {
-                socket.hasten();
-            }
-            if let Some(sent) = sent {
-                tell(BrokerEvent::Acknowledged(sent.token));
-            }
+            let sent = lock(shared).named.remove(&ack.pkid);
+            taken.extend(sent.map(|sent| sent.token));
         }
         Event::Incoming(Packet::Publish(publish)) => tell(BrokerEvent::Received {
             topic: String::from_utf8_lossy(&publish.topic).into_owned(),
@@ -309,4 +312,20 @@ fn follow(
         _ => {}
     }
     None
+}
+
+/// Tells what the broker took.
+fn tell_taken(
+    shared: &Mutex<Shared>,
+    socket: &Socket,
+    taken: &mut Vec<Token>,
+    tell: &mut impl FnMut(BrokerEvent),
+) {
+    if taken.is_empty() {
+        return;
+    }
+    if !lock(shared).named.is_empty() {
+        socket.hasten();
+    }
+    tell(BrokerEvent::Acknowledged(std::mem::take(taken)));
 }

@@ -275,8 +275,9 @@ impl<W: Write> Asking<'_, W> {
         let begin = end.plus(-MINUTES_ASKED);
         let service = &self.poller.clients.cloudwatch;
         let before = service.requests();
+        let asked: Vec<&Query> = queries.iter().collect();
         let columns = self.ask(PART, || {
-            cloudwatch::metric_data(service, &queries, begin, end)
+            cloudwatch::metric_data(service, &asked, begin, end)
         });
         picture.meter.metrics += (service.requests() - before) * queries.len() as u64;
         let Some(columns) = columns else {

@@ -225,7 +225,9 @@ impl Visit<'_> {
             payload: payload.to_owned(),
             retain: true,
         });
-        self.wait(|event| matches!(event, BrokerEvent::Acknowledged(taken) if *taken == token))
+        self.wait(
+            |event| matches!(event, BrokerEvent::Acknowledged(taken) if taken.contains(&token)),
+        )
     }
 
     /// True when the broker lets us in.

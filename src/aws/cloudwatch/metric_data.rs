@@ -1,23 +1,24 @@
 //! `GetMetricData`: values of many series over a window of minutes.
 
-use std::borrow::Cow;
-use std::fmt;
+mod columns;
 
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Serialize, Serializer};
 
-use super::{NAMESPACE, to_json};
-use crate::aws::answer::{one_line, parse_json_into};
+pub use self::columns::Columns;
+use super::{NAMESPACE, to_long_json};
 use crate::aws::call::Call;
 use crate::aws::client::Service;
 use crate::aws::pages::{self, Page};
 use crate::state::fault::{Fault, FaultKind};
+use crate::state::model::Id;
 use crate::state::polled::{Column, Query};
-use crate::state::time::{Minute, UnixMs};
+use crate::state::time::Minute;
 
 const OPERATION: &str = "GetMetricData";
 /// Queries that AWS takes in one request.
 pub const QUERIES_MAX: usize = 500;
+/// Room for one in a request.
+const QUERY_BYTES_USUAL: usize = 288;
 /// The longest window: CloudWatch keeps one-minute data for 15 days.
 const WINDOW_MINUTES_MAX: i64 = 15 * 24 * 60;
 /// Seconds of one data point.
@@ -26,7 +27,7 @@ const PERIOD_SECONDS: u32 = 60;
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Request<'a> {
-    metric_data_queries: &'a [DataQuery<'a>],
+    metric_data_queries: DataQueries<'a>,
     start_time: i64,
     end_time: i64,
     scan_by: &'static str,
@@ -34,13 +35,19 @@ struct Request<'a> {
     next_token: Option<&'a str>,
 }
 
+/// Hundreds of them, each made when it is written.
+struct DataQueries<'a>(&'a [&'a Query]);
+
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct DataQuery<'a> {
-    id: String,
+    id: Place,
     metric_stat: MetricStat<'a>,
     return_data: bool,
 }
+
+/// The place of a query in the list: its id, after a letter as AWS wants one in front.
+struct Place(usize);
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -55,8 +62,10 @@ struct MetricStat<'a> {
 struct Metric<'a> {
     namespace: &'static str,
     metric_name: &'static str,
-    dimensions: Vec<NameAndValue<'a>>,
+    dimensions: Dimensions<'a>,
 }
+
+struct Dimensions<'a>(&'a [(&'static str, Id)]);
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -65,19 +74,36 @@ struct NameAndValue<'a> {
     value: &'a str,
 }
 
+impl Serialize for DataQueries<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let queries = self.0.iter().enumerate();
+        to.collect_seq(queries.map(|(place, query)| DataQuery::new(place, query)))
+    }
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("m{}", self.0))
+    }
+}
+
+impl Serialize for Dimensions<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let pairs = self.0.iter();
+        to.collect_seq(pairs.map(|(name, value)| NameAndValue { name, value }))
+    }
+}
+
 impl<'a> DataQuery<'a> {
-    /// The id is the place in the list, after a letter as AWS wants one in front.
     fn new(place: usize, query: &'a Query) -> DataQuery<'a> {
-        let dimensions = query.dimensions.iter();
-        let dimensions = dimensions.map(|(name, value)| NameAndValue { name, value });
         let metric = Metric {
             namespace: NAMESPACE,
             metric_name: query.metric,
-            dimensions: dimensions.collect(),
+            dimensions: Dimensions(&query.dimensions),
         };
         let stat = query.statistic.as_str();
         DataQuery {
-            id: format!("m{place}"),
+            id: Place(place),
             metric_stat: MetricStat {
                 metric,
                 period: PERIOD_SECONDS,
@@ -86,38 +112,6 @@ impl<'a> DataQuery<'a> {
             return_data: true,
         }
     }
-}
-
-/// The keys of a page.
-#[derive(Deserialize)]
-enum PageKey {
-    MetricDataResults,
-    NextToken,
-    #[serde(other)]
-    Other,
-}
-
-/// A text that is copied only where something in it is escaped. Of `Option<Cow<str>>` serde
-/// copies each.
-#[derive(Debug, Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawResult<'a> {
-    #[serde(borrow)]
-    id: Option<Text<'a>>,
-    timestamps: Option<Vec<f64>>,
-    values: Option<Vec<f64>>,
-    #[serde(borrow)]
-    status_code: Option<Text<'a>>,
-    messages: Option<Vec<RawMessage>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawMessage {
-    value: Option<String>,
 }
 
 /// One [`Column`] for each of `queries`, in their order, for the minutes from `first` to
@@ -130,7 +124,7 @@ struct RawMessage {
 /// complete could show gaps that are none.
 pub fn metric_data(
     service: &Service,
-    queries: &[Query],
+    queries: &[&Query],
     first: Minute,
     end: Minute,
 ) -> Result<Vec<Column>, Fault> {
@@ -146,17 +140,20 @@ pub fn metric_data(
             "",
         ));
     }
-    let mut columns = Columns::new(queries.len(), first, usize::try_from(minutes).unwrap_or(0));
-    if queries.is_empty() || minutes <= 0 {
-        return Ok(columns.columns);
+    if minutes <= 0 {
+        let nothing = Column {
+            first,
+            values: Vec::new(),
+        };
+        return Ok(vec![nothing; queries.len()]);
     }
-    let data_queries = queries
-        .iter()
-        .enumerate()
-        .map(|(place, query)| DataQuery::new(place, query));
-    let data_queries: Vec<_> = data_queries.collect();
+    let mut columns = Columns::new(queries.len(), first, minutes as usize);
+    if queries.is_empty() {
+        return columns.complete();
+    }
     pages::read_all(OPERATION, |next_token| {
-        let body = to_json(OPERATION, &request(&data_queries, first, end, next_token))?;
+        let room = queries.len() * QUERY_BYTES_USUAL;
+        let body = to_long_json(OPERATION, room, &request(queries, first, end, next_token))?;
         let target = "GraniteServiceVersion20100801.GetMetricData";
         let answer = service.send(&Call::json(OPERATION, target, body))?;
         let next = columns.take_page(&answer)?;
@@ -168,13 +165,13 @@ pub fn metric_data(
 /// Without `Unit` (a wrong one gives nothing) and without `MaxDatapoints` (the default is the
 /// most there is).
 fn request<'a>(
-    queries: &'a [DataQuery<'a>],
+    queries: &'a [&'a Query],
     first: Minute,
     end: Minute,
     next_token: Option<&'a str>,
 ) -> Request<'a> {
     Request {
-        metric_data_queries: queries,
+        metric_data_queries: DataQueries(queries),
         start_time: first.start().0 / 1000,
         end_time: end.start().0 / 1000,
         scan_by: "TimestampAscending",
@@ -182,359 +179,14 @@ fn request<'a>(
     }
 }
 
-/// How far AWS is with one series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
-    Unheard,
-    Partial,
-    Complete,
-}
-
-/// The answer as it grows page by page.
-pub struct Columns {
-    columns: Vec<Column>,
-    progress: Vec<Progress>,
-    /// What was wrong with the first result that was.
-    trouble: Option<Fault>,
-}
-
-impl Columns {
-    /// Of so many series, for so many minutes from `first` on.
-    pub fn new(series: usize, first: Minute, minutes: usize) -> Columns {
-        let empty = Column {
-            first,
-            values: vec![f64::NAN; minutes],
-        };
-        Columns {
-            columns: vec![empty; series],
-            progress: vec![Progress::Unheard; series],
-            trouble: None,
-        }
-    }
-
-    /// Takes one page in and returns the token of the next.
-    ///
-    /// # Errors
-    ///
-    /// As [`metric_data`].
-    pub fn take_page(&mut self, body: &[u8]) -> Result<Option<String>, Fault> {
-        let next_token = parse_json_into(OPERATION, body, PageInto(self))?;
-        self.trouble.take().map_or(Ok(next_token), Err)
-    }
-
-    fn take(&mut self, result: RawResult<'_>) -> Result<(), Fault> {
-        let id = result.id.as_ref().and_then(|id| id.0.strip_prefix('m'));
-        let place = id.and_then(|number| number.parse().ok());
-        let Some(place) = place.filter(|place: &usize| *place < self.columns.len()) else {
-            return Ok(());
-        };
-        let progress = match result.status_code.as_ref().map(|code| &*code.0) {
-            Some("Complete") => Progress::Complete,
-            Some("PartialData") => Progress::Partial,
-            status => return Err(not_given(status, result.messages)),
-        };
-        let timestamps = result.timestamps.unwrap_or_default();
-        let values = result.values.unwrap_or_default();
-        if timestamps.len() != values.len() {
-            return Err(answer_fault(
-                "has more times than values, or the other way round",
-            ));
-        }
-        let column: &mut Column = &mut self.columns[place];
-        for (seconds, value) in timestamps.into_iter().zip(values) {
-            let minute = UnixMs::from_seconds(seconds).map(UnixMs::minute);
-            let place =
-                minute.and_then(|m| usize::try_from(m.0.saturating_sub(column.first.0)).ok());
-            if let Some(held) = place.and_then(|place| column.values.get_mut(place)) {
-                *held = value;
-            }
-        }
-        self.progress[place] = progress;
-        Ok(())
-    }
-
-    /// All of it, once AWS has completed every series.
-    ///
-    /// # Errors
-    ///
-    /// [`FaultKind::Answer`] before that.
-    pub fn complete(self) -> Result<Vec<Column>, Fault> {
-        let unheard = self
-            .progress
-            .iter()
-            .filter(|p| **p == Progress::Unheard)
-            .count();
-        let partial = self
-            .progress
-            .iter()
-            .filter(|p| **p == Progress::Partial)
-            .count();
-        if unheard + partial == 0 {
-            return Ok(self.columns);
-        }
-        let series = self.progress.len();
-        let what = format!("of {series} series leaves out {unheard} and gives {partial} in part");
-        Err(answer_fault(&what))
-    }
-}
-
-/// Puts a page into the columns result by result: thousands of them never lie beside each other.
-struct PageInto<'a>(&'a mut Columns);
-
-impl<'de> DeserializeSeed<'de> for PageInto<'_> {
-    type Value = Option<String>;
-
-    fn deserialize<D: Deserializer<'de>>(self, page: D) -> Result<Self::Value, D::Error> {
-        page.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for PageInto<'_> {
-    type Value = Option<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a page of results")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut page: A) -> Result<Self::Value, A::Error> {
-        let mut next_token = None;
-        while let Some(key) = page.next_key()? {
-            match key {
-                PageKey::MetricDataResults => page.next_value_seed(ResultsInto(self.0))?,
-                PageKey::NextToken => next_token = page.next_value()?,
-                PageKey::Other => drop(page.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(next_token)
-    }
-}
-
-/// The list of a page.
-struct ResultsInto<'a>(&'a mut Columns);
-
-impl<'de> DeserializeSeed<'de> for ResultsInto<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, results: D) -> Result<(), D::Error> {
-        results.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ResultsInto<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of results")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut results: A) -> Result<(), A::Error> {
-        while let Some(result) = results.next_element()? {
-            let taken = self.0.take(result);
-            self.0.trouble = self.0.trouble.take().or(taken.err());
-        }
-        Ok(())
-    }
-
-    /// Null.
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-}
-
-fn answer_fault(what: &str) -> Fault {
-    Fault::new(
-        FaultKind::Answer,
-        format!("the answer to {OPERATION} {what}"),
-        "",
-    )
-}
-
-/// AWS says that it cannot, or may not, give a series.
-fn not_given(status: Option<&str>, messages: Option<Vec<RawMessage>>) -> Fault {
-    let message = messages
-        .into_iter()
-        .flatten()
-        .find_map(|message| message.value);
-    let message = message
-        .map(|text| format!(": {}", one_line(&text)))
-        .unwrap_or_default();
-    if status == Some("Forbidden") {
-        return Fault::new(
-            FaultKind::Permission,
-            format!("{OPERATION} may not read a series{message}"),
-            "allow cloudwatch:GetMetricData in the IAM policy",
-        );
-    }
-    let status = one_line(status.unwrap_or("none"));
-    answer_fault(&format!("gives a series the status {status}{message}"))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::to_json;
     use super::*;
     use crate::state::polled::Statistic;
 
     const FIRST: Minute = Minute(29_922_360);
     const T0: i64 = 29_922_360 * 60;
-
-    #[test]
-    fn texts_of_a_result_are_copied_only_where_they_are_escaped() {
-        for (text, is_copied) in [("m0", false), ("m\\u0030", true)] {
-            let json = format!("{{\"Id\":\"{text}\",\"StatusCode\":\"{text}\"}}");
-            let result: RawResult<'_> = serde_json::from_str(&json).unwrap();
-            for Text(found) in [result.id.unwrap(), result.status_code.unwrap()] {
-                assert_eq!(found, "m0");
-                assert_eq!(matches!(found, Cow::Owned(_)), is_copied, "{text}");
-            }
-        }
-    }
-
-    /// What comes of `pages` for `series` series over four minutes, as in `1 - 2.5 - | - - - -`.
-    fn read(series: usize, pages: &[String]) -> Result<String, Fault> {
-        let mut columns = Columns::new(series, FIRST, 4);
-        for page in pages {
-            columns.take_page(page.as_bytes())?;
-        }
-        let value = |value: &f64| match value.is_nan() {
-            true => String::from("-"),
-            false => value.to_string(),
-        };
-        let column = |column: &Column| column.values.iter().map(value).collect::<Vec<_>>();
-        let shown = columns.complete()?;
-        let shown: Vec<String> = shown.iter().map(|c| column(c).join(" ")).collect();
-        Ok(shown.join(" | "))
-    }
-
-    fn page(results: &[String]) -> String {
-        format!(
-            "{{\"MetricDataResults\":[{}],\"Messages\":[]}}",
-            results.join(",")
-        )
-    }
-
-    fn result(id: &str, times: &str, values: &str, status: &str) -> String {
-        format!(
-            "{{\"Id\":\"{id}\",\"Label\":\"x\",\"Timestamps\":[{times}],\"Values\":[{values}],\
-             \"StatusCode\":\"{status}\"}}"
-        )
-    }
-
-    #[test]
-    fn points_are_put_into_their_minutes_whatever_their_order_and_page() {
-        let time = |minute: i64| (T0 + minute * 60).to_string();
-        let [t0, t1, t2, t3] = [0, 1, 2, 3].map(time);
-        let outside = format!("{},{},1e300,-1e300", time(-1), time(4));
-        let complete = |id: &str, times: &str, values: &str| result(id, times, values, "Complete");
-        let backwards = [
-            complete("m1", &format!("{t3},{t0}"), "3,0"),
-            complete("m0", &t1, "1.5"),
-        ];
-        let not_asked_for = [
-            complete("m0", &t0, "1"),
-            complete("m1", &t0, "2"),
-            complete("x", "", ""),
-            result("", "", "", "Forbidden"),
-        ];
-        let first_part = page(&[result("m0", &t0, "1", "PartialData")]);
-        let rest = page(&[complete("m0", &t2, "2")]);
-        let fractional = complete("m0", &format!("{t1}.0,{t2}.75"), "1,2");
-        let cases = [
-            (2, vec![page(&backwards)], "- 1.5 - - | 0 - - 3"),
-            (1, vec![first_part, rest], "1 - 2 -"),
-            (1, vec![page(&[fractional])], "- 1 2 -"),
-            (
-                1,
-                vec![page(&[complete("m0", &outside, "7,7,7,7")])],
-                "- - - -",
-            ),
-            (1, vec![page(&not_asked_for)], "1 - - -"),
-            (1, vec![page(&[complete("m0", "", "")])], "- - - -"),
-        ];
-        for (series, pages, wanted) in cases {
-            assert_eq!(read(series, &pages).as_deref(), Ok(wanted), "{pages:?}");
-        }
-    }
-
-    #[test]
-    fn an_incomplete_answer_is_a_fault() {
-        use FaultKind::{Answer, Permission};
-        let forbidden = "{\"Id\":\"m0\",\"StatusCode\":\"Forbidden\",\"Messages\":[{\"Code\":\"F\",\
-                         \"Value\":\"not yours\"}]}";
-        let cases = [
-            (
-                "never completed",
-                page(&[result("m0", "", "", "PartialData")]),
-                Answer,
-                "in part",
-            ),
-            (
-                "internal",
-                page(&[result("m0", "", "", "InternalError")]),
-                Answer,
-                "InternalError",
-            ),
-            (
-                "forbidden",
-                page(&[forbidden.into()]),
-                Permission,
-                "not yours",
-            ),
-            (
-                "no status",
-                page(&["{\"Id\":\"m0\"}".into()]),
-                Answer,
-                "none",
-            ),
-            ("left out", page(&[]), Answer, "leaves out 1"),
-            ("no results", "{}".into(), Answer, "leaves out 1"),
-            (
-                "null",
-                "{\"MetricDataResults\":null}".into(),
-                Answer,
-                "leaves out 1",
-            ),
-            (
-                "no list",
-                "{\"MetricDataResults\":{}}".into(),
-                Answer,
-                "another type",
-            ),
-            ("no page", "[]".into(), Answer, "another type"),
-            (
-                "trouble before the end",
-                page(&[
-                    result("m0", "", "", "InternalError"),
-                    result("m0", "", "", "Complete"),
-                ]),
-                Answer,
-                "InternalError",
-            ),
-            (
-                "lengths",
-                page(&[result("m0", "1,2", "1", "Complete")]),
-                Answer,
-                "more times",
-            ),
-            (
-                "text",
-                page(&[result("m0", "1", "\"x\"", "Complete")]),
-                Answer,
-                "another type",
-            ),
-            (
-                "null",
-                page(&[result("m0", "1", "null", "Complete")]),
-                Answer,
-                "another type",
-            ),
-            ("not JSON", "<html>".into(), Answer, "not JSON"),
-        ];
-        for (name, page, kind, word) in cases {
-            let fault = read(1, &[page]).unwrap_err();
-            assert_eq!(fault.kind, kind, "{name}: {fault}");
-            assert!(fault.what.contains(word), "{name}: {fault}");
-        }
-    }
 
     #[test]
     fn the_request_is_what_cloudwatch_documents() {
@@ -543,7 +195,7 @@ mod tests {
             statistic: Statistic::Sum,
             dimensions: vec![("Channel", "a \"b\"".into())],
         };
-        let queries = [DataQuery::new(0, &query)];
+        let queries = [&query];
         let request = request(&queries, FIRST, FIRST.plus(2), Some("t"));
         let json = String::from_utf8(to_json(OPERATION, &request).unwrap()).unwrap();
         let wanted = format!(

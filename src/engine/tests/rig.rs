@@ -387,7 +387,7 @@ impl Rig {
                 }
                 let token = publication.token;
                 self.take(publication);
-                self.handle(Event::Broker(BrokerEvent::Acknowledged(token)));
+                self.handle(Event::Broker(BrokerEvent::Acknowledged(vec![token])));
             }
             Pending::Connect if self.broker.up => {
                 self.broker.session += 1;

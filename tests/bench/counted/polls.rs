@@ -144,8 +144,17 @@ impl Drive {
         let end = self.now + self.interval;
         loop {
             while let Some(event) = self.events.pop_front() {
+                let mut taken = Vec::new();
                 for effect in self.engine.handle(self.moment(), event) {
-                    self.carry_out(effect, &mut answer);
+                    match effect {
+                        Effect::Publish(publication) => taken.push(publication.token),
+                        effect => self.carry_out(effect, &mut answer),
+                    }
+                }
+                if !taken.is_empty() {
+                    self.published += taken.len();
+                    let taken = BrokerEvent::Acknowledged(taken);
+                    self.events.push_back(Event::Broker(taken));
                 }
             }
             let next = self.engine.deadline(self.moment()).0;
@@ -177,10 +186,6 @@ impl Drive {
                 complete: request.at_start,
             })),
             Effect::Connect => Event::Broker(BrokerEvent::Connected),
-            Effect::Publish(publication) => {
-                self.published += 1;
-                Event::Broker(BrokerEvent::Acknowledged(publication.token))
-            }
             _ => return,
         };
         self.events.push_back(event);

@@ -287,7 +287,7 @@ fn ask(service: &Service<'_>, job: &Job) -> Outcome {
         }
         Job::Alarms => Outcome::Alarms(cloudwatch::describe_alarms(service)),
         Job::Metrics(question) => {
-            let queries: Vec<_> = question.series.iter().map(|s| s.query.clone()).collect();
+            let queries: Vec<_> = question.series.iter().map(|s| &s.query).collect();
             let (first, end) = (question.first, question.end);
             let columns: Result<Vec<Column>, Fault> =
                 cloudwatch::metric_data(service, &queries, first, end);

@@ -377,7 +377,7 @@ impl Day {
                 if session == self.broker.session {
                     self.take(&publication);
                     let token = publication.token;
-                    self.handle(Event::Broker(BrokerEvent::Acknowledged(token)));
+                    self.handle(Event::Broker(BrokerEvent::Acknowledged(vec![token])));
                 }
             }
             Pending::Connect if self.broker.up => {

@@ -1,0 +1,472 @@
+//! The answer to `GetMetricData`, taken in page by page and result by result.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::OPERATION;
+use crate::aws::answer::{one_line, parse_json, parse_json_into};
+use crate::state::fault::{Fault, FaultKind};
+use crate::state::polled::Column;
+use crate::state::time::{Minute, UnixMs};
+
+/// Room for the points of a series, as a poll usually asks for them.
+const POINTS_USUAL: usize = 24;
+
+/// The keys of a page.
+#[derive(Deserialize)]
+enum PageKey {
+    MetricDataResults,
+    NextToken,
+    #[serde(other)]
+    Other,
+}
+
+/// A text that is copied only where something in it is escaped. Of `Option<Cow<str>>` serde
+/// copies each.
+#[derive(Debug, Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawResult<'a> {
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    timestamps: Option<&'a RawValue>,
+    #[serde(default)]
+    values: Numbers,
+    #[serde(borrow)]
+    status_code: Option<Text<'a>>,
+    messages: Option<Vec<RawMessage>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawMessage {
+    value: Option<String>,
+}
+
+/// A list of numbers, or null.
+#[derive(Default)]
+struct Numbers(Vec<f64>);
+
+impl<'de> Deserialize<'de> for Numbers {
+    fn deserialize<D: Deserializer<'de>>(list: D) -> Result<Numbers, D::Error> {
+        list.deserialize_any(NumbersVisitor)
+    }
+}
+
+struct NumbersVisitor;
+
+impl<'de> Visitor<'de> for NumbersVisitor {
+    type Value = Numbers;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of numbers")
+    }
+
+    /// JSON tells no length: what grows from nothing is moved again and again.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Numbers, A::Error> {
+        let mut numbers = Vec::with_capacity(POINTS_USUAL);
+        while let Some(number) = list.next_element()? {
+            numbers.push(number);
+        }
+        Ok(Numbers(numbers))
+    }
+
+    fn visit_unit<E>(self) -> Result<Numbers, E> {
+        Ok(Numbers::default())
+    }
+}
+
+/// How far AWS is with one series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Unheard,
+    Partial,
+    Complete,
+}
+
+/// The answer as it grows page by page.
+pub struct Columns {
+    columns: Vec<Column>,
+    first: Minute,
+    times: Times,
+    progress: Vec<Progress>,
+    /// What was wrong with the first result that was.
+    trouble: Option<Fault>,
+}
+
+impl Columns {
+    /// Of so many series, for so many minutes from `first` on.
+    pub fn new(series: usize, first: Minute, minutes: usize) -> Columns {
+        let empty = Column {
+            first,
+            values: vec![f64::NAN; minutes],
+        };
+        Columns {
+            columns: vec![empty; series],
+            first,
+            times: Times::default(),
+            progress: vec![Progress::Unheard; series],
+            trouble: None,
+        }
+    }
+
+    /// Takes one page in and returns the token of the next.
+    ///
+    /// # Errors
+    ///
+    /// As [`metric_data`].
+    pub fn take_page(&mut self, body: &[u8]) -> Result<Option<String>, Fault> {
+        let next_token = parse_json_into(OPERATION, body, PageInto(self))?;
+        self.trouble.take().map_or(Ok(next_token), Err)
+    }
+
+    fn take(&mut self, result: RawResult<'_>) -> Result<(), Fault> {
+        let id = result.id.as_ref().and_then(|id| id.0.strip_prefix('m'));
+        let place = id.and_then(|number| number.parse().ok());
+        let Some(place) = place.filter(|place: &usize| *place < self.columns.len()) else {
+            return Ok(());
+        };
+        let progress = match result.status_code.as_ref().map(|code| &*code.0) {
+            Some("Complete") => Progress::Complete,
+            Some("PartialData") => Progress::Partial,
+            status => return Err(not_given(status, result.messages)),
+        };
+        let text = result.timestamps.map_or("[]", RawValue::get);
+        let places = self.times.places(text, self.first)?;
+        let values = result.values.0;
+        if places.len() != values.len() {
+            return Err(answer_fault(
+                "has more times than values, or the other way round",
+            ));
+        }
+        let column = &mut self.columns[place].values;
+        for (place, value) in places.iter().zip(values) {
+            if let Some(held) = column.get_mut(*place) {
+                *held = value;
+            }
+        }
+        self.progress[place] = progress;
+        Ok(())
+    }
+
+    /// All of it, once AWS has completed every series.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultKind::Answer`] before that.
+    pub fn complete(self) -> Result<Vec<Column>, Fault> {
+        let unheard = self
+            .progress
+            .iter()
+            .filter(|p| **p == Progress::Unheard)
+            .count();
+        let partial = self
+            .progress
+            .iter()
+            .filter(|p| **p == Progress::Partial)
+            .count();
+        if unheard + partial == 0 {
+            return Ok(self.columns);
+        }
+        let series = self.progress.len();
+        let what = format!("of {series} series leaves out {unheard} and gives {partial} in part");
+        Err(answer_fault(&what))
+    }
+}
+
+/// The times of one series, which are mostly those of the next: what is read once is not read
+/// again for thousands of them.
+#[derive(Default)]
+struct Times {
+    /// JSON text.
+    text: String,
+    /// Where in its column each of them is; what is in none is beyond every end.
+    places: Vec<usize>,
+}
+
+impl Times {
+    /// The places of the times that this text lists, in columns that begin with `first`.
+    fn places(&mut self, text: &str, first: Minute) -> Result<&[usize], Fault> {
+        if self.text != text {
+            let times: Numbers = parse_json(OPERATION, text.as_bytes())?;
+            let place = |seconds| {
+                let minute = UnixMs::from_seconds(seconds)?.minute();
+                usize::try_from(minute.0.saturating_sub(first.0)).ok()
+            };
+            let places = times.0.into_iter();
+            self.places = places
+                .map(|time| place(time).unwrap_or(usize::MAX))
+                .collect();
+            self.text = text.to_owned();
+        }
+        Ok(&self.places)
+    }
+}
+
+/// Puts a page into the columns result by result: thousands of them never lie beside each other.
+struct PageInto<'a>(&'a mut Columns);
+
+impl<'de> DeserializeSeed<'de> for PageInto<'_> {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, page: D) -> Result<Self::Value, D::Error> {
+        page.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for PageInto<'_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a page of results")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut page: A) -> Result<Self::Value, A::Error> {
+        let mut next_token = None;
+        while let Some(key) = page.next_key()? {
+            match key {
+                PageKey::MetricDataResults => page.next_value_seed(ResultsInto(self.0))?,
+                PageKey::NextToken => next_token = page.next_value()?,
+                PageKey::Other => drop(page.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(next_token)
+    }
+}
+
+/// The list of a page.
+struct ResultsInto<'a>(&'a mut Columns);
+
+impl<'de> DeserializeSeed<'de> for ResultsInto<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, results: D) -> Result<(), D::Error> {
+        results.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ResultsInto<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of results")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut results: A) -> Result<(), A::Error> {
+        while let Some(result) = results.next_element()? {
+            let taken = self.0.take(result);
+            self.0.trouble = self.0.trouble.take().or(taken.err());
+        }
+        Ok(())
+    }
+
+    /// Null.
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+fn answer_fault(what: &str) -> Fault {
+    Fault::new(
+        FaultKind::Answer,
+        format!("the answer to {OPERATION} {what}"),
+        "",
+    )
+}
+
+/// AWS says that it cannot, or may not, give a series.
+fn not_given(status: Option<&str>, messages: Option<Vec<RawMessage>>) -> Fault {
+    let message = messages
+        .into_iter()
+        .flatten()
+        .find_map(|message| message.value);
+    let message = message
+        .map(|text| format!(": {}", one_line(&text)))
+        .unwrap_or_default();
+    if status == Some("Forbidden") {
+        return Fault::new(
+            FaultKind::Permission,
+            format!("{OPERATION} may not read a series{message}"),
+            "allow cloudwatch:GetMetricData in the IAM policy",
+        );
+    }
+    let status = one_line(status.unwrap_or("none"));
+    answer_fault(&format!("gives a series the status {status}{message}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: Minute = Minute(29_922_360);
+    const T0: i64 = 29_922_360 * 60;
+
+    #[test]
+    fn texts_of_a_result_are_copied_only_where_they_are_escaped() {
+        for (text, is_copied) in [("m0", false), ("m\\u0030", true)] {
+            let json = format!("{{\"Id\":\"{text}\",\"StatusCode\":\"{text}\"}}");
+            let result: RawResult<'_> = serde_json::from_str(&json).unwrap();
+            for Text(found) in [result.id.unwrap(), result.status_code.unwrap()] {
+                assert_eq!(found, "m0");
+                assert_eq!(matches!(found, Cow::Owned(_)), is_copied, "{text}");
+            }
+        }
+    }
+
+    /// What comes of `pages` for `series` series over four minutes, as in `1 - 2.5 - | - - - -`.
+    fn read(series: usize, pages: &[String]) -> Result<String, Fault> {
+        let mut columns = Columns::new(series, FIRST, 4);
+        for page in pages {
+            columns.take_page(page.as_bytes())?;
+        }
+        let value = |value: &f64| match value.is_nan() {
+            true => String::from("-"),
+            false => value.to_string(),
+        };
+        let column = |column: &Column| column.values.iter().map(value).collect::<Vec<_>>();
+        let shown = columns.complete()?;
+        let shown: Vec<String> = shown.iter().map(|c| column(c).join(" ")).collect();
+        Ok(shown.join(" | "))
+    }
+
+    fn page(results: &[String]) -> String {
+        format!(
+            "{{\"MetricDataResults\":[{}],\"Messages\":[]}}",
+            results.join(",")
+        )
+    }
+
+    fn result(id: &str, times: &str, values: &str, status: &str) -> String {
+        format!(
+            "{{\"Id\":\"{id}\",\"Label\":\"x\",\"Timestamps\":[{times}],\"Values\":[{values}],\
+             \"StatusCode\":\"{status}\"}}"
+        )
+    }
+
+    #[test]
+    fn points_are_put_into_their_minutes_whatever_their_order_and_page() {
+        let time = |minute: i64| (T0 + minute * 60).to_string();
+        let [t0, t1, t2, t3] = [0, 1, 2, 3].map(time);
+        let outside = format!("{},{},1e300,-1e300", time(-1), time(4));
+        let complete = |id: &str, times: &str, values: &str| result(id, times, values, "Complete");
+        let backwards = [
+            complete("m1", &format!("{t3},{t0}"), "3,0"),
+            complete("m0", &t1, "1.5"),
+        ];
+        let alike = [("m0", "1,2"), ("m1", "3,4")];
+        let alike = alike.map(|(id, values)| complete(id, &format!("{t0},{t2}"), values));
+        let not_asked_for = [
+            complete("m0", &t0, "1"),
+            complete("m1", &t0, "2"),
+            complete("x", "", ""),
+            result("", "", "", "Forbidden"),
+        ];
+        let first_part = page(&[result("m0", &t0, "1", "PartialData")]);
+        let rest = page(&[complete("m0", &t2, "2")]);
+        let fractional = complete("m0", &format!("{t1}.0,{t2}.75"), "1,2");
+        let cases = [
+            (2, vec![page(&backwards)], "- 1.5 - - | 0 - - 3"),
+            (2, vec![page(&alike)], "1 - 2 - | 3 - 4 -"),
+            (1, vec![first_part, rest], "1 - 2 -"),
+            (1, vec![page(&[fractional])], "- 1 2 -"),
+            (
+                1,
+                vec![page(&[complete("m0", &outside, "7,7,7,7")])],
+                "- - - -",
+            ),
+            (1, vec![page(&not_asked_for)], "1 - - -"),
+            (1, vec![page(&[complete("m0", "", "")])], "- - - -"),
+        ];
+        for (series, pages, wanted) in cases {
+            assert_eq!(read(series, &pages).as_deref(), Ok(wanted), "{pages:?}");
+        }
+    }
+
+    #[test]
+    fn an_incomplete_answer_is_a_fault() {
+        use FaultKind::{Answer, Permission};
+        let forbidden = "{\"Id\":\"m0\",\"StatusCode\":\"Forbidden\",\"Messages\":[{\"Code\":\"F\",\
+                         \"Value\":\"not yours\"}]}";
+        let cases = [
+            (
+                "never completed",
+                page(&[result("m0", "", "", "PartialData")]),
+                Answer,
+                "in part",
+            ),
+            (
+                "internal",
+                page(&[result("m0", "", "", "InternalError")]),
+                Answer,
+                "InternalError",
+            ),
+            (
+                "forbidden",
+                page(&[forbidden.into()]),
+                Permission,
+                "not yours",
+            ),
+            (
+                "no status",
+                page(&["{\"Id\":\"m0\"}".into()]),
+                Answer,
+                "none",
+            ),
+            ("left out", page(&[]), Answer, "leaves out 1"),
+            ("no results", "{}".into(), Answer, "leaves out 1"),
+            (
+                "null",
+                "{\"MetricDataResults\":null}".into(),
+                Answer,
+                "leaves out 1",
+            ),
+            (
+                "no list",
+                "{\"MetricDataResults\":{}}".into(),
+                Answer,
+                "another type",
+            ),
+            ("no page", "[]".into(), Answer, "another type"),
+            (
+                "trouble before the end",
+                page(&[
+                    result("m0", "", "", "InternalError"),
+                    result("m0", "", "", "Complete"),
+                ]),
+                Answer,
+                "InternalError",
+            ),
+            (
+                "lengths",
+                page(&[result("m0", "1,2", "1", "Complete")]),
+                Answer,
+                "more times",
+            ),
+            (
+                "text",
+                page(&[result("m0", "1", "\"x\"", "Complete")]),
+                Answer,
+                "another type",
+            ),
+            (
+                "null",
+                page(&[result("m0", "1", "null", "Complete")]),
+                Answer,
+                "another type",
+            ),
+            ("not JSON", "<html>".into(), Answer, "not JSON"),
+        ];
+        for (name, page, kind, word) in cases {
+            let fault = read(1, &[page]).unwrap_err();
+            assert_eq!(fault.kind, kind, "{name}: {fault}");
+            assert!(fault.what.contains(word), "{name}: {fault}");
+        }
+    }
+}
