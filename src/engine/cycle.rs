@@ -24,7 +24,7 @@ const LIST: &str = "metrics: the list of series";
 const QUERIES_A_REQUEST_MAX: usize = 500;
 /// Minutes of all series that are asked for at once, as long as that is a channel or more: the
 /// first poll and one after an outage look back for hours, and shall not take much memory.
-const POINTS_A_REQUEST_MAX: i64 = 20_000;
+const POINTS_A_REQUEST_MAX: i64 = 12_000;
 
 /// A metric poll under way: it asks one batch after the other.
 #[derive(Clone, Debug)]

@@ -79,8 +79,8 @@ use std::time::{Duration, Instant};
 
 use sim::Day;
 
-/// Days that are simulated: two minutes of two cores.
-const SEEDS: u64 = 250;
+/// Days that are simulated: four minutes of two cores.
+const SEEDS: u64 = 1000;
 const HOURS: u64 = 24;
 /// After so many failed days the others are left out.
 const FAILURES_MAX: usize = 8;

@@ -369,6 +369,19 @@ impl Day {
         }
     }
 
+    /// The next publication that the broker takes in this moment: one reading brings them all.
+    fn taken_with_it(&mut self, session: u64) -> Option<Publication> {
+        let next = self.pending.first_entry()?;
+        let is_one = matches!(next.get(), Pending::Taken(of, _) if *of == session);
+        if next.key().0 > self.now || !is_one {
+            return None;
+        }
+        match next.remove() {
+            Pending::Taken(_, publication) => Some(publication),
+            _ => None,
+        }
+    }
+
     fn deliver(&mut self, pending: Pending) {
         match pending {
             Pending::Answer(job, began) => self.answer(job, began),
@@ -376,8 +389,12 @@ impl Day {
             Pending::Taken(session, publication) => {
                 if session == self.broker.session {
                     self.take(&publication);
-                    let token = publication.token;
-                    self.handle(Event::Broker(BrokerEvent::Acknowledged(vec![token])));
+                    let mut taken = vec![publication.token];
+                    while let Some(next) = self.taken_with_it(session) {
+                        self.take(&next);
+                        taken.push(next.token);
+                    }
+                    self.handle(Event::Broker(BrokerEvent::Acknowledged(taken)));
                 }
             }
             Pending::Connect if self.broker.up => {

@@ -93,8 +93,10 @@ enum Progress {
 
 /// The answer as it grows page by page.
 pub struct Columns {
+    /// Without values until they are heard of: until then the request needs the memory.
     columns: Vec<Column>,
     first: Minute,
+    minutes: usize,
     times: Times,
     progress: Vec<Progress>,
     /// What was wrong with the first result that was.
@@ -106,11 +108,12 @@ impl Columns {
     pub fn new(series: usize, first: Minute, minutes: usize) -> Columns {
         let empty = Column {
             first,
-            values: vec![f64::NAN; minutes],
+            values: Vec::new(),
         };
         Columns {
             columns: vec![empty; series],
             first,
+            minutes,
             times: Times::default(),
             progress: vec![Progress::Unheard; series],
             trouble: None,
@@ -147,6 +150,7 @@ impl Columns {
             ));
         }
         let column = &mut self.columns[place].values;
+        column.resize(self.minutes, f64::NAN);
         for (place, value) in places.iter().zip(values) {
             if let Some(held) = column.get_mut(*place) {
                 *held = value;
