@@ -26,8 +26,7 @@ impl Resolver for Later {
     }
 }
 
-/// Connects to where the name leads to now. Lookup and connection may each take as long as a
-/// connection may.
+/// Connects to where the name leads to now. Lookup and connection share one limit.
 #[derive(Debug)]
 pub(super) struct Lookup<R> {
     names: R,
@@ -63,7 +62,7 @@ impl<In: Transport, R: Resolver> Connector<In> for Lookup<R> {
             config,
             request_level: details.request_level,
             resolver: details.resolver,
-            now: (details.current_time)(),
+            now: details.now,
             timeout: details.timeout,
             current_time: details.current_time.clone(),
             run_connector: details.run_connector.clone(),

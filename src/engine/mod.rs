@@ -172,7 +172,7 @@ pub enum BrokerEvent {
     Connected,
     /// No session came about, or it ended; why.
     Lost(String),
-    /// These publications were taken: all of which one reading of the socket told.
+    /// These publications were taken: all that one reading of the socket told of.
     Acknowledged(Vec<Token>),
     /// A message on one of our subscriptions.
     Received {

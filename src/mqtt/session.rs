@@ -5,11 +5,12 @@ use std::os::fd::AsFd;
 use std::os::linux::net::TcpStreamExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use rumqttc::mqttbytes::v4::SubscribeReasonCode;
 use rumqttc::{
     Broker as Address, Client, Connection, ConnectionError, Event, LastWill, MqttOptions,
-    NetworkOptions, Outgoing, Packet, QoS, Transport,
+    NetworkOptions, Outgoing, Packet, QoS, RecvTimeoutError, Transport,
 };
 
 use super::explain::{Place, Session};
@@ -23,6 +24,11 @@ use crate::topics::OFFLINE;
 
 /// A dead broker is noticed after one to two of these.
 const KEEP_ALIVE_SECONDS: u16 = 30;
+/// A ping makes an event in each of them, unless a write is stuck: those have no limit of their
+/// own where several packets go out together.
+const SILENCE_MAX: Duration = Duration::from_secs(2 * KEEP_ALIVE_SECONDS as u64);
+/// What is said then.
+const SILENT: &str = "it takes nothing any more; check the broker and the network";
 /// For DNS, TCP, TLS and CONNACK together.
 pub(super) const CONNECT_SECONDS_MAX: u64 = 5;
 
@@ -235,8 +241,9 @@ fn serve(
     let mut subscriptions = link.subscriptions.iter();
     let mut taken = Vec::new();
     loop {
-        match connection.recv() {
+        match connection.recv_timeout(SILENCE_MAX) {
             Ok(Ok(event)) => {
+                let mut reason = None;
                 if let Event::Incoming(Packet::ConnAck(_)) = &event
                     && let Some(client) = waiting.take()
                 {
@@ -248,14 +255,14 @@ fn serve(
                         link.tell_refused(topic.map_or("a topic", String::as_str));
                     }
                 } else {
-                    let reason = follow(shared, event, &mut taken, tell);
-                    // One reading of the socket may bring dozens: they are told together.
-                    if reason.is_some() || connection.eventloop.state.events.is_empty() {
-                        tell_taken(shared, socket, &mut taken, tell);
-                    }
-                    if let Some(reason) = reason {
-                        return link.tell(&reason);
-                    }
+                    reason = follow(shared, event, &mut taken, tell);
+                }
+                // One reading of the socket may bring dozens: they are told together.
+                if reason.is_some() || connection.eventloop.state.events.is_empty() {
+                    tell_taken(shared, socket, &mut taken, tell);
+                }
+                if let Some(reason) = reason {
+                    return link.tell(&reason);
                 }
             }
             Ok(Err(error)) => {
@@ -266,7 +273,8 @@ fn serve(
                 };
                 return link.explain(&error, session);
             }
-            Err(_) => return link.tell("closed by us"),
+            Err(RecvTimeoutError::Timeout { .. }) => return link.tell(SILENT),
+            Err(RecvTimeoutError::Disconnected) => return link.tell("closed by us"),
         }
     }
 }

@@ -115,7 +115,7 @@ fn inputs_and_the_active_one_are_shown_where_the_level_asks_for_them() {
 }
 
 #[test]
-fn a_request_holds_whole_channels_and_at_most_500_series() {
+fn a_request_holds_whole_channels_and_at_most_250_series() {
     let mut region = Region::default();
     for n in 0..200 {
         region.add_live(&format!("c{n:03}"), ALWAYS);
@@ -128,9 +128,10 @@ fn a_request_holds_whole_channels_and_at_most_500_series() {
         .map(|asked| asked.series.len())
         .collect();
     // The first poll looks back for hours, and asks for fewer channels at once.
-    assert!(sizes[..22].iter().all(|size| *size == 99), "{sizes:?}");
-    assert_eq!(sizes[22..28], [22, 495, 495, 495, 495, 220]);
-    let second_round = &rig.region.asked[23..28];
+    assert!(sizes[..40].iter().all(|size| *size == 55), "{sizes:?}");
+    assert!(sizes[40..49].iter().all(|size| *size == 242), "{sizes:?}");
+    assert_eq!(sizes[49], 22);
+    let second_round = &rig.region.asked[40..50];
     let of = |series: &String| {
         let at = series.find("Channel=").unwrap() + 8;
         series[at..at + 4].to_owned()
@@ -151,7 +152,7 @@ fn a_channel_with_more_endpoints_than_one_request_takes_is_asked_in_several() {
     region.add_live("c2", ALWAYS);
     let rig = at_level(region, Full);
     for asked in &rig.region.asked {
-        assert!(asked.series.len() <= 500, "{}", asked.series.len());
+        assert!(asked.series.len() <= 250, "{}", asked.series.len());
     }
     for n in 0..120 {
         let shown = rig.json(&format!("endpoint/c1-e{n}/metrics"));

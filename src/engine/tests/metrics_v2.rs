@@ -444,7 +444,7 @@ fn a_packaging_configuration_has_the_metrics_and_points_of_an_endpoint() {
 }
 
 #[test]
-fn packaging_configurations_are_asked_after_the_channels_500_series_at_a_time() {
+fn packaging_configurations_are_asked_after_the_channels_250_series_at_a_time() {
     let mut region = live(&["c1", "zz"]);
     let ids: Vec<String> = (0..260).map(|n| format!("p{n:03}")).collect();
     ids.iter().for_each(|id| feed_packaging(&mut region, id));
@@ -454,7 +454,7 @@ fn packaging_configurations_are_asked_after_the_channels_500_series_at_a_time() 
     rig.to(580);
     let asked = rig.region.asked.iter();
     let sizes: Vec<usize> = asked.map(|a| a.series.len()).collect();
-    assert_eq!(sizes[sizes.len() - 2..], [500, 42], "{sizes:?}");
+    assert_eq!(sizes[sizes.len() - 3..], [250, 250, 42], "{sizes:?}");
     for id in &ids {
         let shown = rig.json(&format!("packaging_configuration/{id}/metrics"));
         assert_eq!(shown["egress_bytes"], 3_000_000, "{id}");

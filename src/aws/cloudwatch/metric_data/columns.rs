@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::OPERATION;
-use crate::aws::answer::{one_line, parse_json, parse_json_into};
+use crate::aws::answer::{one_line, parse_json_into};
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::polled::Column;
 use crate::state::time::{Minute, UnixMs};
@@ -124,7 +124,7 @@ impl Columns {
     ///
     /// # Errors
     ///
-    /// As [`metric_data`].
+    /// As [`super::metric_data`].
     pub fn take_page(&mut self, body: &[u8]) -> Result<Option<String>, Fault> {
         let next_token = parse_json_into(OPERATION, body, PageInto(self))?;
         self.trouble.take().map_or(Ok(next_token), Err)
@@ -199,7 +199,8 @@ impl Times {
     /// The places of the times that this text lists, in columns that begin with `first`.
     fn places(&mut self, text: &str, first: Minute) -> Result<&[usize], Fault> {
         if self.text != text {
-            let times: Numbers = parse_json(OPERATION, text.as_bytes())?;
+            let times: Numbers = serde_json::from_str(text)
+                .map_err(|_| answer_fault("has times that are no numbers"))?;
             let place = |seconds| {
                 let minute = UnixMs::from_seconds(seconds)?.minute();
                 usize::try_from(minute.0.saturating_sub(first.0)).ok()
@@ -452,6 +453,18 @@ mod tests {
                 page(&[result("m0", "1,2", "1", "Complete")]),
                 Answer,
                 "more times",
+            ),
+            (
+                "times in words",
+                page(&[result("m0", "\"x\"", "1", "Complete")]),
+                Answer,
+                "times that are no numbers",
+            ),
+            (
+                "a time that is null",
+                page(&[result("m0", "null", "1", "Complete")]),
+                Answer,
+                "times that are no numbers",
             ),
             (
                 "text",
