@@ -132,6 +132,12 @@ impl Agent {
         status.code()
     }
 
+    /// Whether it has ended by itself, as it does where every session is short.
+    #[allow(dead_code, reason = "each test file uses a part")]
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Resident memory in KiB.
     pub fn resident_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

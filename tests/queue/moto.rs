@@ -155,7 +155,7 @@ fn nothing_is_lost_though_agent_and_broker_die_under_load() {
     };
     let mut place = Place::with_broker(&keeps_all);
     let eyes = observe_messages(place.broker.port());
-    let mut agent = Some(place.agent());
+    let mut agent = place.agent();
     let mut sent = BTreeSet::new();
     for round in 0..ROUNDS {
         let message = |n| format!(r#"{{"round":{round},"n":{n}}}"#);
@@ -167,7 +167,8 @@ fn nothing_is_lost_though_agent_and_broker_die_under_load() {
         pause(&mut rng);
         let (broker_dies, agent_dies) = (rng.bool(), rng.bool());
         if agent_dies {
-            agent.take().into_iter().for_each(Agent::kill);
+            agent.signal("KILL");
+            agent.ended();
         }
         if broker_dies {
             place.broker.stop();
@@ -176,9 +177,7 @@ fn nothing_is_lost_though_agent_and_broker_die_under_load() {
         if broker_dies {
             place.broker.run();
         }
-        if agent_dies {
-            agent = Some(place.agent());
-        }
+        supervise(&place, &mut agent);
     }
     assert_eq!(sent.len(), ROUNDS * MESSAGES_A_ROUND);
     let published = || -> BTreeSet<String> {
@@ -190,8 +189,16 @@ fn nothing_is_lost_though_agent_and_broker_die_under_load() {
     };
     // What was in flight when the agent died is hidden for 30 s.
     wait_for(&format!("all that was published, SEED={seed}"), || {
+        supervise(&place, &mut agent);
         sent.is_subset(&published()).then_some(())
     });
     place.wait_for_an_empty_queue();
-    drop(agent);
+}
+
+/// Starts the agent again where it ended, as systemd does: it may have been killed, or have given
+/// up on a broker of which it saw nothing but short sessions.
+fn supervise(place: &Place, agent: &mut Agent) {
+    if agent.has_ended() {
+        *agent = place.agent();
+    }
 }
