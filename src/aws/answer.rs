@@ -5,11 +5,8 @@
 //! and proxies answer with HTML, which has none. All of it is text from outside: it is cut,
 //! made one line, and stripped of what looks like a credential before anybody sees it.
 
-use std::marker::PhantomData;
-
 use http::HeaderMap;
 use serde::Deserialize;
-use serde::de::DeserializeSeed;
 
 use crate::state::fault::{Fault, FaultKind};
 
@@ -143,43 +140,30 @@ fn without_credentials(line: &str) -> String {
 /// [`FaultKind::Answer`] with the place of the fault. serde's own words quote the content,
 /// which may be a secret: only the name of a missing field is taken from them.
 pub fn parse_json<'a, T: Deserialize<'a>>(operation: &str, body: &'a [u8]) -> Result<T, Fault> {
-    parse_json_into(operation, body, PhantomData)
+    serde_json::from_slice(body).map_err(|error| not_as_promised(operation, body, &error))
 }
 
-/// Parses a whole JSON body by what knows where its parts belong.
-///
-/// # Errors
-///
-/// As [`parse_json`].
-pub fn parse_json_into<'a, S: DeserializeSeed<'a>>(
-    operation: &str,
-    body: &'a [u8],
-    seed: S,
-) -> Result<S::Value, Fault> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let value = seed.deserialize(&mut json);
-    let whole = value.and_then(|value| json.end().map(|()| value));
-    whole.map_err(|error| {
-        let text = error.to_string();
-        let missing = text
-            .strip_prefix("missing field `")
-            .and_then(|t| t.split('`').next());
-        let reason = match (missing, error.classify()) {
-            (Some(field), _) => format!("{field} is missing"),
-            _ if body.trim_ascii_start().starts_with(b"<") => String::from("a page, not JSON"),
-            (None, serde_json::error::Category::Data) => String::from("a value of another type"),
-            (None, _) => String::from("malformed JSON"),
-        };
-        let (line, column) = (error.line(), error.column());
-        Fault::new(
-            FaultKind::Answer,
-            format!(
-                "the answer to {operation} is not what AWS promises: \
-                 {reason} at line {line}, column {column}"
-            ),
-            "check the url and whether a proxy answers in AWS's place",
-        )
-    })
+/// What is wrong with a body that is not the JSON that was expected.
+pub fn not_as_promised(operation: &str, body: &[u8], error: &serde_json::Error) -> Fault {
+    let text = error.to_string();
+    let missing = text
+        .strip_prefix("missing field `")
+        .and_then(|t| t.split('`').next());
+    let reason = match (missing, error.classify()) {
+        (Some(field), _) => format!("{field} is missing"),
+        _ if body.trim_ascii_start().starts_with(b"<") => String::from("a page, not JSON"),
+        (None, serde_json::error::Category::Data) => String::from("a value of another type"),
+        (None, _) => String::from("malformed JSON"),
+    };
+    let (line, column) = (error.line(), error.column());
+    Fault::new(
+        FaultKind::Answer,
+        format!(
+            "the answer to {operation} is not what AWS promises: \
+             {reason} at line {line}, column {column}"
+        ),
+        "check the url and whether a proxy answers in AWS's place",
+    )
 }
 
 #[cfg(test)]

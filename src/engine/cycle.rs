@@ -184,8 +184,7 @@ impl Engine {
             let plans = self.catalogue.plans(&self.inventory, after.as_ref(), level);
             let mut first = newest;
             for (resource, plan) in plans {
-                let asked = plan.iter().map(|s| &s.resource);
-                first = first.min(self.tracks.first_to_ask(asked, newest));
+                first = first.min(self.tracks.first_to_ask(resources(&plan), newest));
                 if !series.is_empty() && !fits(series.len() + plan.len(), end.0 - first.0) {
                     break;
                 }
@@ -205,9 +204,7 @@ impl Engine {
             metrics,
             ..Meter::default()
         });
-        let first = self
-            .tracks
-            .first_to_ask(series.iter().map(|s| &s.resource), newest);
+        let first = self.tracks.first_to_ask(resources(&series), newest);
         let question = Question {
             series,
             first,
@@ -278,15 +275,14 @@ impl Engine {
 
     pub(super) fn take_columns(&mut self, now: Now, question: Question, columns: Vec<Column>) {
         let pace = self.pace(now);
-        for (series, column) in question.series.iter().zip(&columns) {
-            if column.values.iter().any(|value| value.is_finite()) {
-                self.catalogue
-                    .had_data(&series.resource, &series.measure, pace.now);
-            }
-        }
         // The answer has told AWS's time anew: what is not settled by that is not final.
         let newest = question.newest.min(self.newest_settled(now));
         let answer = Answer::new(question.series, columns, question.first, newest);
+        for part in answer.parts() {
+            let measures = answer.columns(part).filter(|(_, column)| column.has_data());
+            let measures = measures.map(|(measure, _)| measure);
+            self.catalogue.had_data(&part.resource, measures, pace.now);
+        }
         // The store has told of older minutes since this was asked for: they come first.
         let resources = answer.parts().iter().map(|part| &part.resource);
         let overtakes = self.tracks.first_to_ask(resources, question.newest) < answer.first;
@@ -322,6 +318,12 @@ impl Engine {
         });
         self.set_phase(Phase::Draining(resources));
     }
+}
+
+/// The resources of these series; those of a resource stand together.
+fn resources(series: &[Series]) -> impl Iterator<Item = &Resource> {
+    let of_one = series.chunk_by(|a, b| a.resource == b.resource);
+    of_one.filter_map(|series| series.first().map(|first| &first.resource))
 }
 
 /// Whether one request takes so many series over so many minutes.

@@ -29,8 +29,8 @@ pub struct Part {
     pub resource: Resource,
     /// Its series.
     own: Range<usize>,
-    /// A channel's: the series of its endpoints, which tell the active input.
-    endpoints: Range<usize>,
+    /// A channel's: those series of its endpoints that tell the active input.
+    of_endpoints: Vec<usize>,
 }
 
 /// One minute of one resource that has to go out.
@@ -79,10 +79,8 @@ impl Answer {
     }
 
     /// The series that a minute of this resource is made of.
-    fn places(&self, part: &Part) -> impl Iterator<Item = usize> {
-        let tells_input = |at: &usize| matches!(self.series[*at].measure, Measure::ActiveInput(_));
-        let of_endpoints = part.endpoints.clone().filter(tells_input);
-        part.own.clone().chain(of_endpoints)
+    fn places(part: &Part) -> impl Iterator<Item = usize> {
+        part.own.clone().chain(part.of_endpoints.iter().copied())
     }
 
     /// A minute of a resource. Which input is active is told by the channel's endpoints.
@@ -91,7 +89,7 @@ impl Answer {
             minute,
             ..Reading::default()
         };
-        for at in self.places(part) {
+        for at in Answer::places(part) {
             let (measure, value) = (&self.series[at].measure, self.value(at, minute));
             match measure {
                 Measure::ActiveInput(input) if part.resource.is_channel() => {
@@ -109,7 +107,7 @@ impl Answer {
     /// channels cost kilobytes.
     pub fn fingerprint(&self, part: &Part, minute: Minute) -> u64 {
         let mut hash = DefaultHasher::new();
-        for at in self.places(part) {
+        for at in Answer::places(part) {
             // No data point is never a value: a NaN stands for it.
             let value = self.value(at, minute).unwrap_or(f64::NAN);
             hash.write_u64(value.to_bits());
@@ -120,7 +118,7 @@ impl Answer {
     /// A number that differs when other series are asked: fingerprints compare only then.
     pub fn asked(&self, part: &Part) -> u64 {
         let mut hash = DefaultHasher::new();
-        for at in self.places(part) {
+        for at in Answer::places(part) {
             self.series[at].resource.hash(&mut hash);
             self.series[at].measure.hash(&mut hash);
         }
@@ -152,14 +150,16 @@ fn parts(series: &[Series]) -> Vec<Part> {
             parts.push(Part {
                 resource: series.resource.clone(),
                 own: at..at,
-                endpoints: at..at,
+                of_endpoints: Vec::new(),
             });
         }
         if let Some(part) = parts.last_mut() {
             part.own.end = at + 1;
         }
-        if let Some(channel) = channel.and_then(|channel| parts.get_mut(channel)) {
-            channel.endpoints = channel.own.end..at + 1;
+        let of_endpoint = matches!(series.resource, Resource::Endpoint(_));
+        let tells_input = of_endpoint && matches!(series.measure, Measure::ActiveInput(_));
+        if let Some(channel) = channel.filter(|_| tells_input) {
+            parts[channel].of_endpoints.push(at);
         }
     }
     parts

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::inventory::Inventory;
 use super::measure::{self, Measure, Resource, status_class};
 use super::model::{Api, Channel, Endpoint, Id, PackagingConfiguration};
-use super::polled::{ListedMetric, Query};
+use super::polled::{Dimensions, ListedMetric, Query};
 use super::time::UnixMs;
 use super::wish::MetricsLevel;
 
@@ -34,9 +34,6 @@ pub struct Series {
     /// How CloudWatch is asked for it.
     pub query: Query,
 }
-
-/// A dimension by which a resource is asked for.
-type Named = (&'static str, Id);
 
 /// What `ListMetrics` has taught.
 #[derive(Clone, Debug, Default)]
@@ -96,10 +93,16 @@ impl Catalogue {
         }
     }
 
-    /// Notes that a series had data, which keeps it asked for when it is no longer listed.
-    pub fn had_data(&mut self, resource: &Resource, measure: &Measure, now: UnixMs) {
+    /// Notes that these series of a resource had data, which keeps them asked for when they are
+    /// no longer listed.
+    pub fn had_data<'a>(
+        &mut self,
+        resource: &Resource,
+        measures: impl Iterator<Item = &'a Measure>,
+        now: UnixMs,
+    ) {
         if let Some(lives) = self.found.get_mut(resource) {
-            lives.had_data(measure, now);
+            measures.for_each(|measure| lives.had_data(measure, now));
         }
     }
 
@@ -175,7 +178,7 @@ impl Catalogue {
     fn plan_endpoint(
         &self,
         endpoint: &Endpoint,
-        of_channel: &[Named],
+        of_channel: &Dimensions,
         level: MetricsLevel,
         plan: &mut Vec<Series>,
     ) {
@@ -190,7 +193,7 @@ impl Catalogue {
         let Some(name) = name else {
             return;
         };
-        let names = [of_channel, &[("OriginEndpoint", name)]].concat();
+        let names = with(of_channel, "OriginEndpoint", name);
         for measure in self.found(&resource).filter(|m| m.level(false) <= level) {
             plan.push(series(
                 &resource,
@@ -209,7 +212,7 @@ impl Catalogue {
     ) -> Vec<Series> {
         let resource = Resource::Packaging(configuration.id.clone());
         let name = self.value_of(&resource, configuration.arn.as_deref());
-        let names = [("PackagingConfiguration", name)];
+        let names = with(&Dimensions::new(), "PackagingConfiguration", name);
         let found = self.found(&resource).filter(|m| m.level(false) <= level);
         found
             .map(|measure| series(&resource, measure, STATUS_RANGE, &names))
@@ -217,18 +220,16 @@ impl Catalogue {
     }
 
     /// The dimensions that name a channel; `None` for one of v2 that is in no group.
-    fn names_of_channel(&self, channel: &Channel) -> Option<Vec<Named>> {
+    fn names_of_channel(&self, channel: &Channel) -> Option<Dimensions> {
         if channel.api != Api::V2 {
             let resource = Resource::Channel(channel.id.clone());
             let value = self.value_of(&resource, channel.arn.as_deref());
-            return Some(vec![("Channel", value)]);
+            return Some(with(&Dimensions::new(), "Channel", value));
         }
         let group = channel.channel_group.as_deref()?;
         let name = channel.id.strip_prefix(group)?.strip_prefix('.')?;
-        Some(vec![
-            ("Channel", name.into()),
-            ("ChannelGroup", group.into()),
-        ])
+        let channel = with(&Dimensions::new(), "Channel", name.into());
+        Some(with(&channel, "ChannelGroup", group.into()))
     }
 
     fn found(&self, resource: &Resource) -> impl Iterator<Item = &Measure> {
@@ -259,28 +260,36 @@ fn status_name(api: Api) -> &'static str {
     }
 }
 
+/// These dimensions and one more, for which there is room.
+fn with(names: &Dimensions, name: &'static str, value: Id) -> Dimensions {
+    let mut more = names.clone();
+    let full = more.push((name, value)).is_err();
+    debug_assert!(!full, "{more:?} leaves no room for {name}");
+    more
+}
+
 /// The query for one measure of a resource that these dimensions name.
 fn series(
     resource: &Resource,
     measure: &Measure,
     status_name: &'static str,
-    names: &[Named],
+    names: &Dimensions,
 ) -> Series {
-    let mut dimensions = Vec::with_capacity(names.len() + 1);
-    dimensions.extend_from_slice(names);
-    match measure {
+    let mut dimensions = match measure {
         Measure::ActiveInput(input) => {
-            dimensions.retain(|(name, _)| *name == "OriginEndpoint");
-            dimensions.push(("IngestEndpoint", input.clone()));
+            let of_endpoint = names.iter().filter(|(name, _)| *name == "OriginEndpoint");
+            with(
+                &of_endpoint.cloned().collect(),
+                "IngestEndpoint",
+                input.clone(),
+            )
         }
         Measure::InputBytes(input) | Measure::InputMqcs(input) => {
-            dimensions.push(("IngestEndpoint", input.clone()));
+            with(names, "IngestEndpoint", input.clone())
         }
-        Measure::RequestsOf(class) => {
-            dimensions.push((status_name, status_class(*class).into()));
-        }
-        _ => {}
-    }
+        Measure::RequestsOf(class) => with(names, status_name, status_class(*class)),
+        _ => names.clone(),
+    };
     dimensions.sort_unstable_by_key(|(name, _)| *name);
     Series {
         resource: resource.clone(),

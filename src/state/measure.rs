@@ -5,6 +5,8 @@
 //! and "AWS Elemental MediaPackage VOD content metrics"; the v2 user guide, "Monitoring AWS
 //! Elemental MediaPackage with Amazon CloudWatch metrics".
 
+use std::sync::LazyLock;
+
 use super::model::{Api, Id};
 use super::polled::Statistic;
 use super::wish::MetricsLevel;
@@ -131,13 +133,11 @@ pub fn core(api: Api) -> &'static [Measure] {
 }
 
 /// The dimension value of a status class.
-pub fn status_class(class: u8) -> &'static str {
-    match class {
-        2 => "2xx",
-        3 => "3xx",
-        4 => "4xx",
-        _ => "5xx",
-    }
+pub fn status_class(class: u8) -> Id {
+    /// Half of all series have one of them.
+    static CLASSES: LazyLock<[Id; 4]> =
+        LazyLock::new(|| ["2xx", "3xx", "4xx", "5xx"].map(Id::from));
+    CLASSES[usize::from(class.clamp(2, 5) - 2)].clone()
 }
 
 #[cfg(test)]

@@ -197,6 +197,12 @@ impl Statistic {
     }
 }
 
+/// The dimensions of the longest series: group, channel, endpoint and status class.
+pub const DIMENSIONS_MAX: usize = 4;
+
+/// Names and values that tell one series of a metric from the others.
+pub type Dimensions = heapless::Vec<(&'static str, Id), DIMENSIONS_MAX>;
+
 /// One series to ask `GetMetricData` for, in namespace `AWS/MediaPackage`, period 60 s.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Query {
@@ -204,8 +210,8 @@ pub struct Query {
     pub metric: &'static str,
     /// The statistic.
     pub statistic: Statistic,
-    /// Names and values, in the order of the names.
-    pub dimensions: Vec<(&'static str, Id)>,
+    /// In the order of the names.
+    pub dimensions: Dimensions,
 }
 
 /// What `GetMetricData` said of one [`Query`]: a value for each minute of the window.
@@ -215,6 +221,13 @@ pub struct Column {
     pub first: Minute,
     /// One entry a minute from `first` on; NaN where there is no data point.
     pub values: Vec<f64>,
+}
+
+impl Column {
+    /// Whether there is any data point.
+    pub fn has_data(&self) -> bool {
+        self.values.iter().any(|value| value.is_finite())
+    }
 }
 
 /// Kind of a CloudWatch alarm.

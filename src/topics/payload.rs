@@ -166,35 +166,6 @@ pub struct Metrics<'a> {
     pub last_data: Option<Minute>,
 }
 
-/// The keys that all of them share come in two runs, around what channels have.
-#[derive(Serialize)]
-struct MetricsHead<'a> {
-    id: &'a str,
-    channel_id: Option<&'a str>,
-    api: &'a str,
-    level: &'a str,
-    timestamp: String,
-    period_seconds: i64,
-    state: &'a str,
-    last_data_at: Option<String>,
-    egress_bytes: Option<i64>,
-    egress_bits_per_second: Option<i64>,
-    egress_request_count: Option<i64>,
-    egress_request_count_2xx: Option<i64>,
-    egress_request_count_3xx: Option<i64>,
-    egress_request_count_4xx: Option<i64>,
-    egress_request_count_5xx: Option<i64>,
-    egress_response_time_ms: Option<f64>,
-}
-
-#[derive(Serialize)]
-struct MetricsTail {
-    window_seconds: i64,
-    egress_request_count_4xx_window: Option<i64>,
-    egress_request_count_5xx_window: Option<i64>,
-    revised: bool,
-}
-
 pub(super) fn whole(value: Option<f64>) -> Option<i64> {
     // A cast saturates: no number that CloudWatch could send is beyond i64.
     value.map(|v| v.round() as i64)
@@ -208,13 +179,29 @@ pub(super) fn tenths(value: Option<f64>) -> Option<f64> {
     value.map(|v| (v * 10.0).round() / 10.0)
 }
 
-fn metrics_head<'a>(m: &Metrics<'a>) -> MetricsHead<'a> {
+/// `channel/<id>/metrics`, `endpoint/<id>/metrics`, `packaging_configuration/<id>/metrics`, and
+/// the same as a point.
+pub fn metrics(m: &Metrics) -> String {
+    let metrics = wire::Metrics {
+        head: metrics_head(m),
+        own: metrics_own(m),
+        tail: wire::Tail {
+            window_seconds: m.window.minutes * PERIOD_SECONDS,
+            egress_request_count_4xx_window: whole(m.window.requests_4xx),
+            egress_request_count_5xx_window: whole(m.window.requests_5xx),
+            revised: m.reading.revised,
+        },
+    };
+    metrics.json()
+}
+
+fn metrics_head<'a>(m: &Metrics<'a>) -> wire::Head<'a> {
     let r = m.reading;
     let (api, channel_id) = match m.owner {
         Owner::Live { api, channel_id } => (api.as_str(), channel_id),
         Owner::Vod { .. } => ("vod", None),
     };
-    MetricsHead {
+    wire::Head {
         id: m.resource.id(),
         channel_id,
         api,
@@ -234,106 +221,41 @@ fn metrics_head<'a>(m: &Metrics<'a>) -> MetricsHead<'a> {
     }
 }
 
-fn metrics_tail(m: &Metrics) -> MetricsTail {
-    MetricsTail {
-        window_seconds: m.window.minutes * PERIOD_SECONDS,
-        egress_request_count_4xx_window: whole(m.window.requests_4xx),
-        egress_request_count_5xx_window: whole(m.window.requests_5xx),
-        revised: m.reading.revised,
-    }
-}
-
-/// `channel/<id>/metrics`, `endpoint/<id>/metrics`, `packaging_configuration/<id>/metrics`, and
-/// the same as a point.
-pub fn metrics(m: &Metrics) -> String {
-    match m.resource {
-        Resource::Channel(_) => channel_metrics(m),
-        Resource::Endpoint(_) => endpoint_metrics(m),
-        Resource::Packaging(_) => packaging_metrics(m),
-    }
-}
-
-fn channel_metrics(m: &Metrics) -> String {
-    #[derive(Serialize)]
-    struct Input<'a> {
-        id: &'a str,
-        active: Option<bool>,
-        bits_per_second: Option<i64>,
-        mqcs: Option<f64>,
-    }
-    #[derive(Serialize)]
-    struct Payload<'a> {
-        #[serde(flatten)]
-        head: MetricsHead<'a>,
-        ingress_bytes: Option<i64>,
-        ingress_bits_per_second: Option<i64>,
-        ingress_request_count: Option<i64>,
-        ingress_response_time_ms: Option<f64>,
-        channel_mqcs: Option<f64>,
-        inputs: Vec<Input<'a>>,
-        #[serde(flatten)]
-        tail: MetricsTail,
-    }
+fn metrics_own<'a>(m: &Metrics<'a>) -> wire::Own<'a> {
     let r = m.reading;
-    let active = |input: &InputReading| match m.owner {
-        Owner::Live { api, .. } => input.active(api),
-        Owner::Vod { .. } => None,
-    };
-    let inputs = r.inputs.iter().map(|input| Input {
-        id: &input.id,
-        active: active(input),
-        bits_per_second: bits_per_second(input.bytes),
-        mqcs: tenths(input.mqcs),
-    });
-    json(&Payload {
-        head: metrics_head(m),
-        ingress_bytes: whole(r.ingress_bytes),
-        ingress_bits_per_second: bits_per_second(r.ingress_bytes),
-        ingress_request_count: whole(r.ingress_requests),
-        ingress_response_time_ms: tenths(r.ingress_response_time),
-        channel_mqcs: tenths(r.mqcs),
-        inputs: inputs.collect(),
-        tail: metrics_tail(m),
-    })
+    match (m.resource, m.owner) {
+        (Resource::Channel(_), owner) => wire::Own::Channel {
+            ingress_bytes: whole(r.ingress_bytes),
+            ingress_bits_per_second: bits_per_second(r.ingress_bytes),
+            ingress_request_count: whole(r.ingress_requests),
+            ingress_response_time_ms: tenths(r.ingress_response_time),
+            channel_mqcs: tenths(r.mqcs),
+            inputs: r.inputs.iter().map(|row| input(row, owner)).collect(),
+        },
+        (Resource::Packaging(_), Owner::Vod { packaging_group_id }) => wire::Own::Packaging {
+            packaging_group_id,
+            active_input: r.active_input.as_deref(),
+        },
+        (Resource::Packaging(_), Owner::Live { .. }) => wire::Own::Packaging {
+            packaging_group_id: None,
+            active_input: r.active_input.as_deref(),
+        },
+        (Resource::Endpoint(_), _) => wire::Own::Endpoint {
+            active_input: r.active_input.as_deref(),
+        },
+    }
 }
 
-fn endpoint_metrics(m: &Metrics) -> String {
-    #[derive(Serialize)]
-    struct Payload<'a> {
-        #[serde(flatten)]
-        head: MetricsHead<'a>,
-        active_input: Option<&'a str>,
-        #[serde(flatten)]
-        tail: MetricsTail,
+fn input<'a>(row: &'a InputReading, owner: Owner<'_>) -> wire::Input<'a> {
+    wire::Input {
+        id: &row.id,
+        active: match owner {
+            Owner::Live { api, .. } => row.active(api),
+            Owner::Vod { .. } => None,
+        },
+        bits_per_second: bits_per_second(row.bytes),
+        mqcs: tenths(row.mqcs),
     }
-    json(&Payload {
-        head: metrics_head(m),
-        active_input: m.reading.active_input.as_deref(),
-        tail: metrics_tail(m),
-    })
-}
-
-fn packaging_metrics(m: &Metrics) -> String {
-    #[derive(Serialize)]
-    struct Payload<'a> {
-        #[serde(flatten)]
-        head: MetricsHead<'a>,
-        packaging_group_id: Option<&'a str>,
-        // Of endpoints; here so that one reader does for both.
-        active_input: Option<&'a str>,
-        #[serde(flatten)]
-        tail: MetricsTail,
-    }
-    let packaging_group_id = match m.owner {
-        Owner::Live { .. } => None,
-        Owner::Vod { packaging_group_id } => packaging_group_id,
-    };
-    json(&Payload {
-        head: metrics_head(m),
-        packaging_group_id,
-        active_input: m.reading.active_input.as_deref(),
-        tail: metrics_tail(m),
-    })
 }
 
 /// `channel/<id>/health`

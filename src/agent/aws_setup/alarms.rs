@@ -11,6 +11,7 @@ use crate::state::catalogue::Catalogue;
 use crate::state::inventory::Inventory;
 use crate::state::measure::{Measure, Resource};
 use crate::state::model::Id;
+use crate::state::polled::Dimensions;
 use crate::state::wish::MetricsLevel;
 
 /// The condition that there are such alarms.
@@ -23,8 +24,8 @@ const PERIOD_SECONDS: u64 = 60;
 pub struct Watched {
     /// The channel's id.
     pub channel: Id,
-    /// Names and values, in the order of the names.
-    pub dimensions: Vec<(&'static str, Id)>,
+    /// In the order of the names.
+    pub dimensions: Dimensions,
 }
 
 /// Every channel that is taken, in the order of the ids.
@@ -84,7 +85,9 @@ mod tests {
     fn alarm(channel: &str, after_seconds: u64) -> (String, serde_json::Value) {
         let watched = Watched {
             channel: channel.into(),
-            dimensions: vec![("Channel", "c".into()), ("ChannelGroup", "g".into())],
+            dimensions: [("Channel", "c".into()), ("ChannelGroup", "g".into())]
+                .into_iter()
+                .collect(),
         };
         let after = Duration::from_secs(after_seconds);
         let (id, node) = input_lost("edge", &watched, after);

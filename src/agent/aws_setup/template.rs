@@ -199,7 +199,7 @@ mod tests {
         let plan = Plan::new(&config).unwrap();
         let watched = |n: usize| Watched {
             channel: format!("c{n}").into(),
-            dimensions: vec![("Channel", format!("c{n}").into())],
+            dimensions: [("Channel", format!("c{n}").into())].into_iter().collect(),
         };
         let channels: Vec<Watched> = (0..channels).map(watched).collect();
         let node = template(&config, &plan, &channels)?;

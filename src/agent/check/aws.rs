@@ -267,7 +267,7 @@ impl<W: Write> Asking<'_, W> {
             None => vec![Query {
                 metric: "IngressBytes",
                 statistic: Statistic::Sum,
-                dimensions: vec![("Channel", "-".into())],
+                dimensions: [("Channel", "-".into())].into_iter().collect(),
             }],
         };
         queries.truncate(SERIES_ASKED_MAX);

@@ -38,17 +38,12 @@ fn dimensions(raw: Vec<RawDimension>) -> Option<Vec<Dimension>> {
 
 /// Serializes what only holds text, numbers and lists of them.
 fn to_json<T: Serialize>(operation: &str, value: &T) -> Result<Vec<u8>, Fault> {
-    to_long_json(operation, 0, value)
+    serde_json::to_vec(value).map_err(|_| not_written(operation))
 }
 
-/// The same for what may take `room` bytes, so that it need not grow.
-fn to_long_json<T: Serialize>(operation: &str, room: usize, value: &T) -> Result<Vec<u8>, Fault> {
-    let mut json = Vec::with_capacity(room);
-    let written = serde_json::to_writer(&mut json, value);
-    written.map(|()| json).map_err(|_| {
-        let what = format!("the request for {operation} cannot be written");
-        Fault::new(FaultKind::Refused, what, "")
-    })
+fn not_written(operation: &str) -> Fault {
+    let what = format!("the request for {operation} cannot be written");
+    Fault::new(FaultKind::Refused, what, "")
 }
 
 #[derive(Serialize)]

@@ -1,87 +1,12 @@
 //! The answer to `GetMetricData`, taken in page by page and result by result.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use wire::Series;
 
 use super::OPERATION;
-use crate::aws::answer::{one_line, parse_json_into};
+use crate::aws::answer::{not_as_promised, one_line};
 use crate::state::fault::{Fault, FaultKind};
 use crate::state::polled::Column;
 use crate::state::time::{Minute, UnixMs};
-
-/// Room for the points of a series, as a poll usually asks for them.
-const POINTS_USUAL: usize = 24;
-
-/// The keys of a page.
-#[derive(Deserialize)]
-enum PageKey {
-    MetricDataResults,
-    NextToken,
-    #[serde(other)]
-    Other,
-}
-
-/// A text that is copied only where something in it is escaped. Of `Option<Cow<str>>` serde
-/// copies each.
-#[derive(Debug, Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawResult<'a> {
-    #[serde(borrow)]
-    id: Option<Text<'a>>,
-    #[serde(borrow)]
-    timestamps: Option<&'a RawValue>,
-    #[serde(default)]
-    values: Numbers,
-    #[serde(borrow)]
-    status_code: Option<Text<'a>>,
-    messages: Option<Vec<RawMessage>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawMessage {
-    value: Option<String>,
-}
-
-/// A list of numbers, or null.
-#[derive(Default)]
-struct Numbers(Vec<f64>);
-
-impl<'de> Deserialize<'de> for Numbers {
-    fn deserialize<D: Deserializer<'de>>(list: D) -> Result<Numbers, D::Error> {
-        list.deserialize_any(NumbersVisitor)
-    }
-}
-
-struct NumbersVisitor;
-
-impl<'de> Visitor<'de> for NumbersVisitor {
-    type Value = Numbers;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of numbers")
-    }
-
-    /// JSON tells no length: what grows from nothing is moved again and again.
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Numbers, A::Error> {
-        let mut numbers = Vec::with_capacity(POINTS_USUAL);
-        while let Some(number) = list.next_element()? {
-            numbers.push(number);
-        }
-        Ok(Numbers(numbers))
-    }
-
-    fn visit_unit<E>(self) -> Result<Numbers, E> {
-        Ok(Numbers::default())
-    }
-}
 
 /// How far AWS is with one series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +24,6 @@ pub struct Columns {
     minutes: usize,
     times: Times,
     progress: Vec<Progress>,
-    /// What was wrong with the first result that was.
-    trouble: Option<Fault>,
 }
 
 impl Columns {
@@ -116,7 +39,6 @@ impl Columns {
             minutes,
             times: Times::default(),
             progress: vec![Progress::Unheard; series],
-            trouble: None,
         }
     }
 
@@ -126,24 +48,28 @@ impl Columns {
     ///
     /// As [`super::metric_data`].
     pub fn take_page(&mut self, body: &[u8]) -> Result<Option<String>, Fault> {
-        let next_token = parse_json_into(OPERATION, body, PageInto(self))?;
-        self.trouble.take().map_or(Ok(next_token), Err)
+        let mut trouble = None;
+        let next_token = wire::page(body, &mut |series| {
+            let taken = self.take(series);
+            trouble = trouble.take().or(taken.err());
+        });
+        let next_token = next_token.map_err(|error| not_as_promised(OPERATION, body, &error))?;
+        trouble.map_or(Ok(next_token), Err)
     }
 
-    fn take(&mut self, result: RawResult<'_>) -> Result<(), Fault> {
-        let id = result.id.as_ref().and_then(|id| id.0.strip_prefix('m'));
+    fn take(&mut self, series: Series<'_>) -> Result<(), Fault> {
+        let id = series.id.as_deref().and_then(|id| id.strip_prefix('m'));
         let place = id.and_then(|number| number.parse().ok());
         let Some(place) = place.filter(|place: &usize| *place < self.columns.len()) else {
             return Ok(());
         };
-        let progress = match result.status_code.as_ref().map(|code| &*code.0) {
+        let progress = match series.status.as_deref() {
             Some("Complete") => Progress::Complete,
             Some("PartialData") => Progress::Partial,
-            status => return Err(not_given(status, result.messages)),
+            status => return Err(not_given(status, series.message)),
         };
-        let text = result.timestamps.map_or("[]", RawValue::get);
-        let places = self.times.places(text, self.first)?;
-        let values = result.values.0;
+        let places = self.times.places(series.times, self.first)?;
+        let values = series.values;
         if places.len() != values.len() {
             return Err(answer_fault(
                 "has more times than values, or the other way round",
@@ -153,7 +79,7 @@ impl Columns {
         column.resize(self.minutes, f64::NAN);
         for (place, value) in places.iter().zip(values) {
             if let Some(held) = column.get_mut(*place) {
-                *held = value;
+                *held = *value;
             }
         }
         self.progress[place] = progress;
@@ -199,82 +125,19 @@ impl Times {
     /// The places of the times that this text lists, in columns that begin with `first`.
     fn places(&mut self, text: &str, first: Minute) -> Result<&[usize], Fault> {
         if self.text != text {
-            let times: Numbers = serde_json::from_str(text)
-                .map_err(|_| answer_fault("has times that are no numbers"))?;
+            let times =
+                wire::numbers(text).map_err(|_| answer_fault("has times that are no numbers"))?;
             let place = |seconds| {
                 let minute = UnixMs::from_seconds(seconds)?.minute();
                 usize::try_from(minute.0.saturating_sub(first.0)).ok()
             };
-            let places = times.0.into_iter();
+            let places = times.into_iter();
             self.places = places
                 .map(|time| place(time).unwrap_or(usize::MAX))
                 .collect();
             self.text = text.to_owned();
         }
         Ok(&self.places)
-    }
-}
-
-/// Puts a page into the columns result by result: thousands of them never lie beside each other.
-struct PageInto<'a>(&'a mut Columns);
-
-impl<'de> DeserializeSeed<'de> for PageInto<'_> {
-    type Value = Option<String>;
-
-    fn deserialize<D: Deserializer<'de>>(self, page: D) -> Result<Self::Value, D::Error> {
-        page.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for PageInto<'_> {
-    type Value = Option<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a page of results")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut page: A) -> Result<Self::Value, A::Error> {
-        let mut next_token = None;
-        while let Some(key) = page.next_key()? {
-            match key {
-                PageKey::MetricDataResults => page.next_value_seed(ResultsInto(self.0))?,
-                PageKey::NextToken => next_token = page.next_value()?,
-                PageKey::Other => drop(page.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(next_token)
-    }
-}
-
-/// The list of a page.
-struct ResultsInto<'a>(&'a mut Columns);
-
-impl<'de> DeserializeSeed<'de> for ResultsInto<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, results: D) -> Result<(), D::Error> {
-        results.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ResultsInto<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of results")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut results: A) -> Result<(), A::Error> {
-        while let Some(result) = results.next_element()? {
-            let taken = self.0.take(result);
-            self.0.trouble = self.0.trouble.take().or(taken.err());
-        }
-        Ok(())
-    }
-
-    /// Null.
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
     }
 }
 
@@ -287,11 +150,7 @@ fn answer_fault(what: &str) -> Fault {
 }
 
 /// AWS says that it cannot, or may not, give a series.
-fn not_given(status: Option<&str>, messages: Option<Vec<RawMessage>>) -> Fault {
-    let message = messages
-        .into_iter()
-        .flatten()
-        .find_map(|message| message.value);
+fn not_given(status: Option<&str>, message: Option<String>) -> Fault {
     let message = message
         .map(|text| format!(": {}", one_line(&text)))
         .unwrap_or_default();
@@ -312,18 +171,6 @@ mod tests {
 
     const FIRST: Minute = Minute(29_922_360);
     const T0: i64 = 29_922_360 * 60;
-
-    #[test]
-    fn texts_of_a_result_are_copied_only_where_they_are_escaped() {
-        for (text, is_copied) in [("m0", false), ("m\\u0030", true)] {
-            let json = format!("{{\"Id\":\"{text}\",\"StatusCode\":\"{text}\"}}");
-            let result: RawResult<'_> = serde_json::from_str(&json).unwrap();
-            for Text(found) in [result.id.unwrap(), result.status_code.unwrap()] {
-                assert_eq!(found, "m0");
-                assert_eq!(matches!(found, Cow::Owned(_)), is_copied, "{text}");
-            }
-        }
-    }
 
     /// What comes of `pages` for `series` series over four minutes, as in `1 - 2.5 - | - - - -`.
     fn read(series: usize, pages: &[String]) -> Result<String, Fault> {
