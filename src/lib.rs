@@ -27,10 +27,10 @@
 //! # Who may import whom
 //!
 //! `main` → [`cli`] → [`agent`] → [`aws`], [`mqtt`], [`http`], [`sns`], [`status`] → [`engine`]
-//! → [`topics`] → [`state`] → [`wire`]. No arrow goes back. [`config`], [`error`], [`log`] and
+//! → [`topics`] → [`state`] → [`texts`]. No arrow goes back. [`config`], [`error`], [`log`] and
 //! `pem` serve everything left of `engine`.
-//! `state`, `engine` and `topics` are pure: no clock, no randomness, no file, socket, thread or
-//! environment; `tests/tidy.rs` holds them to it.
+//! `texts`, `state`, `topics` and `engine` are pure: no clock, no randomness, no file, socket,
+//! thread or environment; `tests/tidy.rs` holds them to it.
 //!
 //! # Threads
 //!
@@ -90,9 +90,9 @@
 //!   more. So a long poll and a delete need no second thread, and at most ten messages are held.
 //! - Acknowledgements come by the dozen, as one reading of the socket brings them, and the engine
 //!   publishes as many again at once: told one by one they cost a fifth of a poll.
-//! - What is read and written by the thousand at every poll is text in a crate of its own,
-//!   [`wire`]: it alone is compiled for speed, the rest for size. So a poll takes a fifth less
-//!   CPU time, and the binary a third of a percent more room.
+//! - The texts read and written by the thousand at every poll have a crate of their own,
+//!   [`texts`], compiled for speed where nearly all else is compiled for size. So a poll takes a
+//!   fifth less CPU time, and the binary 10 KB more room.
 //! - Of past minutes a fingerprint is kept, not the values: enough to tell a revision, and a
 //!   fraction of the memory.
 

@@ -184,7 +184,7 @@ impl Engine {
             let plans = self.catalogue.plans(&self.inventory, after.as_ref(), level);
             let mut first = newest;
             for (resource, plan) in plans {
-                first = first.min(self.tracks.first_to_ask(resources(&plan), newest));
+                first = first.min(self.tracks.first_to_ask(resources_of(&plan), newest));
                 if !series.is_empty() && !fits(series.len() + plan.len(), end.0 - first.0) {
                     break;
                 }
@@ -204,7 +204,7 @@ impl Engine {
             metrics,
             ..Meter::default()
         });
-        let first = self.tracks.first_to_ask(resources(&series), newest);
+        let first = self.tracks.first_to_ask(resources_of(&series), newest);
         let question = Question {
             series,
             first,
@@ -279,8 +279,8 @@ impl Engine {
         let newest = question.newest.min(self.newest_settled(now));
         let answer = Answer::new(question.series, columns, question.first, newest);
         for part in answer.parts() {
-            let measures = answer.columns(part).filter(|(_, column)| column.has_data());
-            let measures = measures.map(|(measure, _)| measure);
+            let columns = answer.columns(part);
+            let measures = columns.filter_map(|(measure, c)| c.has_data().then_some(measure));
             self.catalogue.had_data(&part.resource, measures, pace.now);
         }
         // The store has told of older minutes since this was asked for: they come first.
@@ -321,9 +321,9 @@ impl Engine {
 }
 
 /// The resources of these series; those of a resource stand together.
-fn resources(series: &[Series]) -> impl Iterator<Item = &Resource> {
-    let of_one = series.chunk_by(|a, b| a.resource == b.resource);
-    of_one.filter_map(|series| series.first().map(|first| &first.resource))
+fn resources_of(series: &[Series]) -> impl Iterator<Item = &Resource> {
+    let by_resource = series.chunk_by(|a, b| a.resource == b.resource);
+    by_resource.map(|of_one| &of_one[0].resource)
 }
 
 /// Whether one request takes so many series over so many minutes.

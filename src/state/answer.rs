@@ -30,7 +30,14 @@ pub struct Part {
     /// Its series.
     own: Range<usize>,
     /// A channel's: those series of its endpoints that tell the active input.
-    of_endpoints: Vec<usize>,
+    active_inputs: Vec<usize>,
+}
+
+impl Part {
+    /// The series that a minute of the resource is made of.
+    fn places(&self) -> impl Iterator<Item = usize> {
+        self.own.clone().chain(self.active_inputs.iter().copied())
+    }
 }
 
 /// One minute of one resource that has to go out.
@@ -78,18 +85,13 @@ impl Answer {
         column.values.get(row).copied().filter(|v| v.is_finite())
     }
 
-    /// The series that a minute of this resource is made of.
-    fn places(part: &Part) -> impl Iterator<Item = usize> {
-        part.own.clone().chain(part.of_endpoints.iter().copied())
-    }
-
     /// A minute of a resource. Which input is active is told by the channel's endpoints.
     pub fn reading(&self, part: &Part, minute: Minute) -> Reading {
         let mut reading = Reading {
             minute,
             ..Reading::default()
         };
-        for at in Answer::places(part) {
+        for at in part.places() {
             let (measure, value) = (&self.series[at].measure, self.value(at, minute));
             match measure {
                 Measure::ActiveInput(input) if part.resource.is_channel() => {
@@ -107,7 +109,7 @@ impl Answer {
     /// channels cost kilobytes.
     pub fn fingerprint(&self, part: &Part, minute: Minute) -> u64 {
         let mut hash = DefaultHasher::new();
-        for at in Answer::places(part) {
+        for at in part.places() {
             // No data point is never a value: a NaN stands for it.
             let value = self.value(at, minute).unwrap_or(f64::NAN);
             hash.write_u64(value.to_bits());
@@ -118,7 +120,7 @@ impl Answer {
     /// A number that differs when other series are asked: fingerprints compare only then.
     pub fn asked(&self, part: &Part) -> u64 {
         let mut hash = DefaultHasher::new();
-        for at in Answer::places(part) {
+        for at in part.places() {
             self.series[at].resource.hash(&mut hash);
             self.series[at].measure.hash(&mut hash);
         }
@@ -150,7 +152,7 @@ fn parts(series: &[Series]) -> Vec<Part> {
             parts.push(Part {
                 resource: series.resource.clone(),
                 own: at..at,
-                of_endpoints: Vec::new(),
+                active_inputs: Vec::new(),
             });
         }
         if let Some(part) = parts.last_mut() {
@@ -158,8 +160,8 @@ fn parts(series: &[Series]) -> Vec<Part> {
         }
         let of_endpoint = matches!(series.resource, Resource::Endpoint(_));
         let tells_input = of_endpoint && matches!(series.measure, Measure::ActiveInput(_));
-        if let Some(channel) = channel.filter(|_| tells_input) {
-            parts[channel].of_endpoints.push(at);
+        if tells_input && let Some(channel) = channel {
+            parts[channel].active_inputs.push(at);
         }
     }
     parts

@@ -35,6 +35,9 @@ pub struct Series {
     pub query: Query,
 }
 
+/// A dimension by which a resource is asked for.
+type Named = (&'static str, Id);
+
 /// What `ListMetrics` has taught.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
@@ -165,7 +168,7 @@ impl Catalogue {
         }
         let found = self.found(&resource).filter(|m| m.level(true) <= level);
         for measure in measure::core(channel.api).iter().chain(found) {
-            plan.push(series(&resource, measure, status_name(channel.api), &names));
+            plan.extend(series(&resource, measure, status_name(channel.api), &names));
         }
         for id in inventory.endpoints_of(&channel.id) {
             if let Some(endpoint) = inventory.endpoint(id) {
@@ -178,7 +181,7 @@ impl Catalogue {
     fn plan_endpoint(
         &self,
         endpoint: &Endpoint,
-        of_channel: &Dimensions,
+        of_channel: &[Named],
         level: MetricsLevel,
         plan: &mut Vec<Series>,
     ) {
@@ -193,9 +196,9 @@ impl Catalogue {
         let Some(name) = name else {
             return;
         };
-        let names = with(of_channel, "OriginEndpoint", name);
+        let names = [of_channel, &[("OriginEndpoint", name)]].concat();
         for measure in self.found(&resource).filter(|m| m.level(false) <= level) {
-            plan.push(series(
+            plan.extend(series(
                 &resource,
                 measure,
                 status_name(endpoint.api),
@@ -212,24 +215,26 @@ impl Catalogue {
     ) -> Vec<Series> {
         let resource = Resource::Packaging(configuration.id.clone());
         let name = self.value_of(&resource, configuration.arn.as_deref());
-        let names = with(&Dimensions::new(), "PackagingConfiguration", name);
+        let names = [("PackagingConfiguration", name)];
         let found = self.found(&resource).filter(|m| m.level(false) <= level);
         found
-            .map(|measure| series(&resource, measure, STATUS_RANGE, &names))
+            .filter_map(|measure| series(&resource, measure, STATUS_RANGE, &names))
             .collect()
     }
 
     /// The dimensions that name a channel; `None` for one of v2 that is in no group.
-    fn names_of_channel(&self, channel: &Channel) -> Option<Dimensions> {
+    fn names_of_channel(&self, channel: &Channel) -> Option<Vec<Named>> {
         if channel.api != Api::V2 {
             let resource = Resource::Channel(channel.id.clone());
             let value = self.value_of(&resource, channel.arn.as_deref());
-            return Some(with(&Dimensions::new(), "Channel", value));
+            return Some(vec![("Channel", value)]);
         }
         let group = channel.channel_group.as_deref()?;
         let name = channel.id.strip_prefix(group)?.strip_prefix('.')?;
-        let channel = with(&Dimensions::new(), "Channel", name.into());
-        Some(with(&channel, "ChannelGroup", group.into()))
+        Some(vec![
+            ("Channel", name.into()),
+            ("ChannelGroup", group.into()),
+        ])
     }
 
     fn found(&self, resource: &Resource) -> impl Iterator<Item = &Measure> {
@@ -260,44 +265,40 @@ fn status_name(api: Api) -> &'static str {
     }
 }
 
-/// These dimensions and one more, for which there is room.
-fn with(names: &Dimensions, name: &'static str, value: Id) -> Dimensions {
-    let mut more = names.clone();
-    let full = more.push((name, value)).is_err();
-    debug_assert!(!full, "{more:?} leaves no room for {name}");
-    more
-}
-
 /// The query for one measure of a resource that these dimensions name.
 fn series(
     resource: &Resource,
     measure: &Measure,
     status_name: &'static str,
-    names: &Dimensions,
-) -> Series {
-    let mut dimensions = match measure {
-        Measure::ActiveInput(input) => {
-            let of_endpoint = names.iter().filter(|(name, _)| *name == "OriginEndpoint");
-            with(
-                &of_endpoint.cloned().collect(),
-                "IngestEndpoint",
-                input.clone(),
-            )
-        }
-        Measure::InputBytes(input) | Measure::InputMqcs(input) => {
-            with(names, "IngestEndpoint", input.clone())
-        }
-        Measure::RequestsOf(class) => with(names, status_name, status_class(*class)),
-        _ => names.clone(),
-    };
-    dimensions.sort_unstable_by_key(|(name, _)| *name);
-    Series {
+    names: &[Named],
+) -> Option<Series> {
+    Some(Series {
         resource: resource.clone(),
         measure: measure.clone(),
         query: Query {
             metric: measure.metric(),
             statistic: measure.statistic(),
-            dimensions,
+            dimensions: dimensions(measure, status_name, names)?,
         },
+    })
+}
+
+/// `None` where they are more than any series has: what lacks one of them is another series.
+fn dimensions(measure: &Measure, status_name: &'static str, names: &[Named]) -> Option<Dimensions> {
+    let last = match measure {
+        Measure::ActiveInput(input) | Measure::InputBytes(input) | Measure::InputMqcs(input) => {
+            Some(("IngestEndpoint", input.clone()))
+        }
+        Measure::RequestsOf(class) => Some((status_name, status_class(*class))),
+        _ => None,
+    };
+    let of_endpoint = matches!(measure, Measure::ActiveInput(_));
+    let names = names.iter();
+    let names = names.filter(|(name, _)| !of_endpoint || *name == "OriginEndpoint");
+    let mut dimensions = Dimensions::new();
+    for named in names.cloned().chain(last) {
+        dimensions.push(named).ok()?;
     }
+    dimensions.sort_unstable_by_key(|(name, _)| *name);
+    Some(dimensions)
 }

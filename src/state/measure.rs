@@ -134,10 +134,15 @@ pub fn core(api: Api) -> &'static [Measure] {
 
 /// The dimension value of a status class.
 pub fn status_class(class: u8) -> Id {
-    /// Half of all series have one of them.
-    static CLASSES: LazyLock<[Id; 4]> =
-        LazyLock::new(|| ["2xx", "3xx", "4xx", "5xx"].map(Id::from));
-    CLASSES[usize::from(class.clamp(2, 5) - 2)].clone()
+    /// Shared: half of all series have one of them.
+    static VALUES: LazyLock<[Id; 4]> = LazyLock::new(|| ["2xx", "3xx", "4xx", "5xx"].map(Id::from));
+    let [of_2, of_3, of_4, of_5] = &*VALUES;
+    Id::clone(match class {
+        2 => of_2,
+        3 => of_3,
+        4 => of_4,
+        _ => of_5,
+    })
 }
 
 #[cfg(test)]

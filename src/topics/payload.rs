@@ -1,8 +1,8 @@
 //! The payloads of channels, endpoints, their metrics, health and alarms.
 //!
 //! Each struct is the allow-list of its topic: keys in the order of the contract, every key
-//! always there, `null` where there is no value. Counts and rates are whole numbers,
-//! milliseconds and scores have one decimal.
+//! always there, `null` where there is no value. Those of metrics are in [`texts`]. Counts and
+//! rates are whole numbers, milliseconds and scores have one decimal.
 
 use std::collections::BTreeMap;
 
@@ -182,10 +182,10 @@ pub(super) fn tenths(value: Option<f64>) -> Option<f64> {
 /// `channel/<id>/metrics`, `endpoint/<id>/metrics`, `packaging_configuration/<id>/metrics`, and
 /// the same as a point.
 pub fn metrics(m: &Metrics) -> String {
-    let metrics = wire::Metrics {
+    let metrics = texts::Metrics {
         head: metrics_head(m),
         own: metrics_own(m),
-        tail: wire::Tail {
+        tail: texts::Tail {
             window_seconds: m.window.minutes * PERIOD_SECONDS,
             egress_request_count_4xx_window: whole(m.window.requests_4xx),
             egress_request_count_5xx_window: whole(m.window.requests_5xx),
@@ -195,13 +195,13 @@ pub fn metrics(m: &Metrics) -> String {
     metrics.json()
 }
 
-fn metrics_head<'a>(m: &Metrics<'a>) -> wire::Head<'a> {
+fn metrics_head<'a>(m: &Metrics<'a>) -> texts::Head<'a> {
     let r = m.reading;
     let (api, channel_id) = match m.owner {
         Owner::Live { api, channel_id } => (api.as_str(), channel_id),
         Owner::Vod { .. } => ("vod", None),
     };
-    wire::Head {
+    texts::Head {
         id: m.resource.id(),
         channel_id,
         api,
@@ -221,33 +221,32 @@ fn metrics_head<'a>(m: &Metrics<'a>) -> wire::Head<'a> {
     }
 }
 
-fn metrics_own<'a>(m: &Metrics<'a>) -> wire::Own<'a> {
+fn metrics_own<'a>(m: &Metrics<'a>) -> texts::Own<'a> {
     let r = m.reading;
-    match (m.resource, m.owner) {
-        (Resource::Channel(_), owner) => wire::Own::Channel {
+    match m.resource {
+        Resource::Channel(_) => texts::Own::Channel {
             ingress_bytes: whole(r.ingress_bytes),
             ingress_bits_per_second: bits_per_second(r.ingress_bytes),
             ingress_request_count: whole(r.ingress_requests),
             ingress_response_time_ms: tenths(r.ingress_response_time),
             channel_mqcs: tenths(r.mqcs),
-            inputs: r.inputs.iter().map(|row| input(row, owner)).collect(),
+            inputs: r.inputs.iter().map(|row| input(row, m.owner)).collect(),
         },
-        (Resource::Packaging(_), Owner::Vod { packaging_group_id }) => wire::Own::Packaging {
-            packaging_group_id,
+        Resource::Endpoint(_) => texts::Own::Endpoint {
             active_input: r.active_input.as_deref(),
         },
-        (Resource::Packaging(_), Owner::Live { .. }) => wire::Own::Packaging {
-            packaging_group_id: None,
-            active_input: r.active_input.as_deref(),
-        },
-        (Resource::Endpoint(_), _) => wire::Own::Endpoint {
+        Resource::Packaging(_) => texts::Own::Packaging {
+            packaging_group_id: match m.owner {
+                Owner::Live { .. } => None,
+                Owner::Vod { packaging_group_id } => packaging_group_id,
+            },
             active_input: r.active_input.as_deref(),
         },
     }
 }
 
-fn input<'a>(row: &'a InputReading, owner: Owner<'_>) -> wire::Input<'a> {
-    wire::Input {
+fn input<'a>(row: &'a InputReading, owner: Owner<'_>) -> texts::Input<'a> {
+    texts::Input {
         id: &row.id,
         active: match owner {
             Owner::Live { api, .. } => row.active(api),

@@ -2,7 +2,7 @@
 
 mod columns;
 
-use wire::Window;
+use texts::Window;
 
 pub use self::columns::Columns;
 use super::not_written;
@@ -56,12 +56,8 @@ pub fn metric_data(
     if queries.is_empty() {
         return columns.complete();
     }
-    let window = Window {
-        start: first.start().0 / 1000,
-        end: end.start().0 / 1000,
-    };
     pages::read_all(OPERATION, |next_token| {
-        let body = request(queries, &window, next_token)?;
+        let body = request(queries, first, end, next_token)?;
         let target = "GraniteServiceVersion20100801.GetMetricData";
         let answer = service.send(&Call::json(OPERATION, target, body))?;
         let next = columns.take_page(&answer)?;
@@ -72,17 +68,52 @@ pub fn metric_data(
 
 fn request(
     queries: &[&Query],
-    window: &Window,
+    first: Minute,
+    end: Minute,
     next_token: Option<&str>,
 ) -> Result<Vec<u8>, Fault> {
-    let query = |place: usize| {
+    let window = Window {
+        start: first.start().0 / 1000,
+        end: end.start().0 / 1000,
+    };
+    let series = |place: usize| {
         let query = queries[place];
-        wire::Query {
+        texts::AskedSeries {
             metric: query.metric,
             statistic: query.statistic.as_str(),
             dimensions: &query.dimensions,
         }
     };
-    let written = wire::request(queries.len(), &query, window, next_token);
+    let written = texts::request(queries.len(), &series, &window, next_token);
     written.map_err(|_| not_written(OPERATION))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::polled::Statistic;
+
+    #[test]
+    fn the_request_asks_for_each_query_and_the_whole_window() {
+        let query = |metric, statistic, channel: &str| Query {
+            metric,
+            statistic,
+            dimensions: [("Channel", channel.into())].into_iter().collect(),
+        };
+        let first = query("EgressBytes", Statistic::Sum, "a");
+        let second = query("IngressResponseTime", Statistic::Average, "b");
+        let queries = [&first, &second];
+        let body = request(&queries, Minute(29_922_360), Minute(29_922_362), None).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["StartTime"], 29_922_360_i64 * 60);
+        assert_eq!(body["EndTime"], 29_922_362_i64 * 60);
+        for (place, (channel, stat)) in [("a", "Sum"), ("b", "Average")].into_iter().enumerate() {
+            let asked = &body["MetricDataQueries"][place];
+            assert_eq!(asked["Id"], format!("m{place}"));
+            assert_eq!(asked["MetricStat"]["Stat"], stat);
+            let metric = &asked["MetricStat"]["Metric"];
+            assert_eq!(metric["MetricName"], queries[place].metric);
+            assert_eq!(metric["Dimensions"][0]["Value"], channel);
+        }
+    }
 }

@@ -15,11 +15,10 @@ use crate::state::polled::{Dimension, ListedMetric};
 mod alarms;
 mod metric_data;
 
+use texts::NAMESPACE;
+
 pub use alarms::{describe_alarms, read_alarms};
 pub use metric_data::{Columns, QUERIES_MAX, metric_data};
-
-/// Where MediaPackage v1 and v2 put their metrics.
-const NAMESPACE: &str = "AWS/MediaPackage";
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -1,6 +1,6 @@
 //! The answer to `GetMetricData`, taken in page by page and result by result.
 
-use wire::Series;
+use texts::GivenSeries;
 
 use super::OPERATION;
 use crate::aws::answer::{not_as_promised, one_line};
@@ -49,7 +49,7 @@ impl Columns {
     /// As [`super::metric_data`].
     pub fn take_page(&mut self, body: &[u8]) -> Result<Option<String>, Fault> {
         let mut trouble = None;
-        let next_token = wire::page(body, &mut |series| {
+        let next_token = texts::page(body, &mut |series| {
             let taken = self.take(series);
             trouble = trouble.take().or(taken.err());
         });
@@ -57,7 +57,7 @@ impl Columns {
         trouble.map_or(Ok(next_token), Err)
     }
 
-    fn take(&mut self, series: Series<'_>) -> Result<(), Fault> {
+    fn take(&mut self, series: GivenSeries<'_>) -> Result<(), Fault> {
         let id = series.id.as_deref().and_then(|id| id.strip_prefix('m'));
         let place = id.and_then(|number| number.parse().ok());
         let Some(place) = place.filter(|place: &usize| *place < self.columns.len()) else {
@@ -126,7 +126,7 @@ impl Times {
     fn places(&mut self, text: &str, first: Minute) -> Result<&[usize], Fault> {
         if self.text != text {
             let times =
-                wire::numbers(text).map_err(|_| answer_fault("has times that are no numbers"))?;
+                texts::numbers(text).map_err(|_| answer_fault("has times that are no numbers"))?;
             let place = |seconds| {
                 let minute = UnixMs::from_seconds(seconds)?.minute();
                 usize::try_from(minute.0.saturating_sub(first.0)).ok()

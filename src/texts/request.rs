@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-const NAMESPACE: &str = "AWS/MediaPackage";
+/// Where MediaPackage v1 and v2 put their metrics.
+pub const NAMESPACE: &str = "AWS/MediaPackage";
 /// Seconds of one data point.
 const PERIOD_SECONDS: u32 = 60;
 /// Room for one query.
 const QUERY_BYTES_USUAL: usize = 288;
 
 /// One series to ask for.
-pub struct Query<'a> {
+pub struct AskedSeries<'a> {
     /// The metric's name.
     pub metric: &'a str,
     /// The statistic, as CloudWatch spells it.
@@ -42,7 +43,7 @@ struct Request<'a> {
 /// Hundreds of them, each made when it is written.
 struct Queries<'a> {
     count: usize,
-    query: &'a dyn Fn(usize) -> Query<'a>,
+    series: &'a dyn Fn(usize) -> AskedSeries<'a>,
 }
 
 #[derive(Serialize)]
@@ -69,10 +70,10 @@ struct MetricStat<'a> {
 struct Metric<'a> {
     namespace: &'static str,
     metric_name: &'a str,
-    dimensions: Dimensions<'a>,
+    dimensions: NamesAndValues<'a>,
 }
 
-struct Dimensions<'a>(&'a [(&'static str, Arc<str>)]);
+struct NamesAndValues<'a>(&'a [(&'static str, Arc<str>)]);
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -83,7 +84,7 @@ struct NameAndValue<'a> {
 
 impl Serialize for Queries<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let queries = (0..self.count).map(|place| numbered(place, &(self.query)(place)));
+        let queries = (0..self.count).map(|place| numbered(place, &(self.series)(place)));
         to.collect_seq(queries)
     }
 }
@@ -94,32 +95,32 @@ impl Serialize for Place {
     }
 }
 
-impl Serialize for Dimensions<'_> {
+impl Serialize for NamesAndValues<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let pairs = self.0.iter();
         to.collect_seq(pairs.map(|(name, value)| NameAndValue { name, value }))
     }
 }
 
-fn numbered<'a>(place: usize, query: &Query<'a>) -> NumberedQuery<'a> {
+fn numbered<'a>(place: usize, series: &AskedSeries<'a>) -> NumberedQuery<'a> {
     let metric = Metric {
         namespace: NAMESPACE,
-        metric_name: query.metric,
-        dimensions: Dimensions(query.dimensions),
+        metric_name: series.metric,
+        dimensions: NamesAndValues(series.dimensions),
     };
     NumberedQuery {
         id: Place(place),
         metric_stat: MetricStat {
             metric,
             period: PERIOD_SECONDS,
-            stat: query.statistic,
+            stat: series.statistic,
         },
         return_data: true,
     }
 }
 
-/// The JSON that asks for `count` series, each told by `query`, in minutes and from the oldest
-/// on. The id of each is its place after an `m`.
+/// The JSON that asks for the minutes of `count` series, oldest first. `series` tells which is at
+/// a place; that place, after an `m`, is its id.
 ///
 /// Without `Unit` (a wrong one gives nothing) and without `MaxDatapoints` (the default is the
 /// most there is). Source: the CloudWatch API reference, "GetMetricData".
@@ -129,12 +130,12 @@ fn numbered<'a>(place: usize, query: &Query<'a>) -> NumberedQuery<'a> {
 /// None that is known: there is nothing here that JSON cannot say.
 pub fn request<'a>(
     count: usize,
-    query: &'a dyn Fn(usize) -> Query<'a>,
+    series: &'a dyn Fn(usize) -> AskedSeries<'a>,
     window: &Window,
     next_token: Option<&'a str>,
 ) -> serde_json::Result<Vec<u8>> {
     let request = Request {
-        metric_data_queries: Queries { count, query },
+        metric_data_queries: Queries { count, series },
         start_time: window.start,
         end_time: window.end,
         scan_by: "TimestampAscending",
@@ -151,7 +152,7 @@ mod tests {
     #[test]
     fn the_request_is_what_cloudwatch_documents() {
         let dimensions = [("Channel", "a \"b\"".into())];
-        let query = |_| Query {
+        let series = |_| AskedSeries {
             metric: "EgressBytes",
             statistic: "Sum",
             dimensions: &dimensions,
@@ -160,13 +161,13 @@ mod tests {
             start: 1_795_341_600,
             end: 1_795_341_720,
         };
-        let json = request(1, &query, &window, Some("t")).unwrap_or_default();
+        let json = request(1, &series, &window, Some("t")).unwrap();
         let wanted = "{\"MetricDataQueries\":[{\"Id\":\"m0\",\"MetricStat\":{\"Metric\":{\
                       \"Namespace\":\"AWS/MediaPackage\",\"MetricName\":\"EgressBytes\",\
                       \"Dimensions\":[{\"Name\":\"Channel\",\"Value\":\"a \\\"b\\\"\"}]},\
                       \"Period\":60,\"Stat\":\"Sum\"},\"ReturnData\":true}],\"StartTime\":\
                       1795341600,\"EndTime\":1795341720,\"ScanBy\":\"TimestampAscending\",\
                       \"NextToken\":\"t\"}";
-        assert_eq!(String::from_utf8_lossy(&json), wanted);
+        assert_eq!(String::from_utf8(json).unwrap(), wanted);
     }
 }

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// One series of a page, as AWS gives it.
-pub struct Series<'a> {
+pub struct GivenSeries<'a> {
     /// The id that it was asked by.
     pub id: Option<Cow<'a, str>>,
     /// The times of its points as JSON text: mostly that of the series before.
@@ -22,7 +22,7 @@ pub struct Series<'a> {
 }
 
 /// Who takes the series of a page.
-type Taker<'t> = &'t mut dyn FnMut(Series<'_>);
+type Taker<'t> = &'t mut dyn FnMut(GivenSeries<'_>);
 
 /// The keys of a page.
 #[derive(Deserialize)]
@@ -34,7 +34,7 @@ enum PageKey {
 }
 
 /// The keys of a series.
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 enum SeriesKey {
     Id,
     Timestamps,
@@ -56,7 +56,7 @@ struct RawMessage {
     value: Option<String>,
 }
 
-/// Takes in a list of numbers, or null for none, after what is there.
+/// Takes in a list of numbers, or null for none.
 struct NumbersInto<'n>(&'n mut Vec<f64>);
 
 impl<'de> DeserializeSeed<'de> for NumbersInto<'_> {
@@ -86,8 +86,9 @@ impl<'de> Visitor<'de> for NumbersInto<'_> {
     }
 }
 
-/// Reads one series and hands it on; the values of all come to lie in the same memory.
+/// Reads one series and hands it on.
 struct SeriesTo<'t> {
+    /// Memory for the values, which is used again for the next series.
     values: &'t mut Vec<f64>,
     take: Taker<'t>,
 }
@@ -113,7 +114,14 @@ impl<'de> Visitor<'de> for SeriesTo<'_> {
         let mut status: Option<Text<'de>> = None;
         let mut messages: Option<Vec<RawMessage>> = None;
         self.values.clear();
-        while let Some(key) = series.next_key()? {
+        // Of the keys before `Other`, which may come as often as it likes.
+        let mut seen = [false; SeriesKey::Other as usize];
+        while let Some(key) = series.next_key::<SeriesKey>()? {
+            if let Some(seen) = seen.get_mut(key as usize)
+                && std::mem::replace(seen, true)
+            {
+                return Err(A::Error::custom("a key stands there twice"));
+            }
             match key {
                 SeriesKey::Id => id = series.next_value()?,
                 SeriesKey::Timestamps => times = series.next_value()?,
@@ -124,7 +132,7 @@ impl<'de> Visitor<'de> for SeriesTo<'_> {
             }
         }
         let mut messages = messages.into_iter().flatten();
-        (self.take)(Series {
+        (self.take)(GivenSeries {
             id: id.map(|id| id.0),
             times: times.map_or("[]", RawValue::get),
             values: self.values,
@@ -231,21 +239,60 @@ pub fn numbers(text: &str) -> serde_json::Result<Vec<f64>> {
 mod tests {
     use super::*;
 
+    /// What `results` are handed on as: `id times values status message`, a line each.
+    fn read(results: &str) -> serde_json::Result<Vec<String>> {
+        let mut lines = Vec::new();
+        let body = format!("{{\"MetricDataResults\":[{results}]}}");
+        page(body.as_bytes(), &mut |series| {
+            let id = series.id.as_deref().unwrap_or("-");
+            let status = series.status.as_deref().unwrap_or("-");
+            let message = series.message.as_deref().unwrap_or("-");
+            let (times, values) = (series.times, series.values);
+            lines.push(format!("{id} {times} {values:?} {status} {message}"));
+        })?;
+        Ok(lines)
+    }
+
     #[test]
-    fn texts_of_a_result_are_copied_only_where_they_are_escaped() {
+    fn a_series_has_nothing_of_the_one_before() {
+        let full = "{\"Id\":\"m0\",\"Timestamps\":[1,2],\"Values\":[3.5,4],\"StatusCode\":\
+                    \"Complete\",\"Label\":{\"Values\":[9]},\"Messages\":[{},{\"Value\":\"why\"}]}";
+        let nulls = "{\"Id\":null,\"Timestamps\":null,\"Values\":null,\"StatusCode\":null,\
+                     \"Messages\":null}";
+        let escaped = "{\"\\u0049d\":\"m1\"}";
+        let results = [full, "{}", full, nulls, escaped].join(",");
+        let wanted = [
+            "m0 [1,2] [3.5, 4.0] Complete why",
+            "- [] [] - -",
+            "m0 [1,2] [3.5, 4.0] Complete why",
+            "- [] [] - -",
+            "m1 [] [] - -",
+        ];
+        assert_eq!(read(&results).unwrap(), wanted);
+    }
+
+    #[test]
+    fn a_key_that_stands_there_twice_is_refused() {
+        for twice in ["\"Values\":[1]", "\"Values\":null", "\"Id\":\"m0\""] {
+            assert!(read(&format!("{{{twice},{twice}}}")).is_err(), "{twice}");
+        }
+        assert!(read("{\"Label\":1,\"Label\":2}").is_ok());
+    }
+
+    #[test]
+    fn texts_of_a_series_are_copied_only_where_they_are_escaped() {
         for (text, is_copied) in [("m0", false), ("m\\u0030", true)] {
-            let json = format!(
-                "{{\"MetricDataResults\":[{{\"Id\":\"{text}\",\"StatusCode\":\"{text}\"}}]}}"
-            );
+            let series = format!("{{\"Id\":\"{text}\",\"StatusCode\":\"{text}\"}}");
+            let body = format!("{{\"MetricDataResults\":[{series}]}}");
             let mut seen = 0;
-            let next_token = page(json.as_bytes(), &mut |series| {
-                for found in [series.id, series.status].into_iter().flatten() {
+            let next_token = page(body.as_bytes(), &mut |series| {
+                for found in [series.id, series.status].map(Option::unwrap) {
                     assert_eq!(found, "m0");
                     assert_eq!(matches!(found, Cow::Owned(_)), is_copied, "{text}");
                     seen += 1;
                 }
             });
-            assert_eq!((next_token.ok(), seen), (Some(None), 2));
+            assert_eq!((next_token.unwrap(), seen), (None, 2));
         }
     }
 }
